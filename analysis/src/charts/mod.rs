@@ -1,0 +1,1 @@
+//! Charts, drawn once and written as SVG or PNG.

@@ -1,0 +1,1 @@
+//! The gate: what may leave, and what is hidden.

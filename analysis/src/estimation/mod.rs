@@ -1,0 +1,3 @@
+//! Estimates with their design-based errors.
+
+pub mod result;

@@ -1,0 +1,1 @@
+//! The annual assessment as DOCX and HTML.

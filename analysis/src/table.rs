@@ -1,0 +1,1 @@
+//! Tables as analysis sees them: numbers and categories in columns, read from CSV and Parquet by Polars.

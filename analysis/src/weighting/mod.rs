@@ -1,0 +1,1 @@
+//! Base weights, nonresponse adjustment, raking, calibration, trimming.

@@ -1,0 +1,1 @@
+//! Diesel and nothing else: the two vaults, their schema, one file a noun.

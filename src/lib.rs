@@ -1,0 +1,6 @@
+//! Lắng Nghe: the annual public-opinion survey, from the questionnaire to the report.
+//!
+//! The rooms and the one way that imports run are described in ARCHITECTURE.md.
+
+pub mod db;
+pub mod keys;

@@ -1,0 +1,1 @@
+//! Headless interviews: fills a form with random valid answers by seed.

@@ -1,0 +1,1 @@
+//! Dated administrative units and ethnic groups, as the statistics office codes them.

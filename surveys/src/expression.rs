@@ -1,0 +1,1 @@
+//! The ODK XPath subset: parser, static checks and evaluator.

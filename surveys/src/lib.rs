@@ -1,0 +1,14 @@
+//! Questionnaires: reading XLSForm workbooks, writing XForms, expressions, submissions, codebook,
+//! and the dated administrative areas. No input or output, no database, no Polars.
+
+pub mod answer;
+pub mod areas;
+pub mod chance;
+pub mod codebook;
+pub mod expression;
+pub mod halves;
+pub mod question_type;
+pub mod questionnaire;
+pub mod submission;
+pub mod xform;
+pub mod xlsform;

@@ -1,0 +1,1 @@
+//! Reads instance XML safely and judges it by the form's own rules.
