@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `langnghe`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    langnghe::cli::run()
+}

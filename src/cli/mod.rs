@@ -1,0 +1,100 @@
+//! The commands, one file each. Exit 0 on success, 1 on bad input (where, what, what now), 2 on wrong usage.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod demo;
+mod estimate;
+mod form;
+mod protect;
+mod sample;
+mod serve;
+mod weight;
+
+/// Lắng Nghe: khảo sát nắm tình hình Nhân dân, từ phiếu hỏi đến báo cáo.
+///
+/// The annual public-opinion survey, from the questionnaire to the report.
+#[derive(Debug, Parser)]
+#[command(name = "langnghe", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Serve(serve::Args),
+    #[command(subcommand)]
+    Form(form::Command),
+    #[command(subcommand)]
+    Sample(sample::Command),
+    Weight(weight::Args),
+    Estimate(estimate::Args),
+    Protect(protect::Args),
+    #[command(hide = true)]
+    Bench(bench::Args),
+}
+
+/// Runs the command of this process's arguments.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Form(command) => form::run(&command),
+        Command::Sample(command) => sample::run(&command),
+        Command::Weight(args) => weight::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
+        Command::Protect(args) => protect::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("langnghe: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads a whole file, with its name in the message where that fails.
+fn read_bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).map_err(|e| anyhow::anyhow!("{}: cannot be read ({e})", file.display()))
+}
+
+/// Reads a plan in JSON, or in TOML where the file ends in `.toml`.
+fn read_plan<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+    let text = String::from_utf8(read_bytes(file)?)
+        .map_err(|_| anyhow::anyhow!("{}: is not UTF-8 text; save it as UTF-8", file.display()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let plan = if file.extension().is_some_and(|e| e == "toml") {
+        toml::from_str(text).map_err(|e| e.to_string())
+    } else {
+        serde_json::from_str(text).map_err(|e| e.to_string())
+    };
+    plan.map_err(|e| anyhow::anyhow!("{}: is not a valid plan: {e}", file.display()))
+}
+
+/// Folder that the paths inside a plan are relative to.
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Writes to the file, or to standard output without one. A reader that stops early is no error.
+fn write_output(output: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    match output {
+        Some(file) => std::fs::write(file, bytes)
+            .map_err(|e| anyhow::anyhow!("{}: cannot be written ({e}); choose another --output", file.display())),
+        None => match std::io::stdout().write_all(bytes) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        },
+    }
+}

@@ -1,0 +1,25 @@
+//! `langnghe protect`: safe tables of counts from the caller's own file.
+
+use std::path::PathBuf;
+
+use analysis::disclosure;
+
+/// Bảng số đã bảo vệ, không lộ nhóm nhỏ · Safe tables of counts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: langnghe protect plan.json --output safe.json")]
+pub struct Args {
+    /// Protection plan (.json or .toml); paths in it are relative to it
+    plan: PathBuf,
+    /// File to write instead of standard output
+    #[arg(long, value_name = "F")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let plan: disclosure::Plan = super::read_plan(&args.plan)?;
+    let safe = disclosure::protect(&plan, &super::folder_of(&args.plan))
+        .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+    let mut text = serde_json::to_string_pretty(&safe)?;
+    text.push('\n');
+    super::write_output(args.output.as_deref(), text.as_bytes())
+}

@@ -1,0 +1,45 @@
+//! `langnghe serve`: the server on the two vaults.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::{DATA, DataPlace, LISTEN};
+use crate::db::{AnswerVault, FieldVault};
+use crate::intake::{Receiver, Ties};
+use crate::keys::KeyFolder;
+use crate::web::{self, Site};
+
+/// Chạy máy chủ nhận phiếu · The server that tablets send to
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: langnghe serve --data /srv/langnghe --listen 127.0.0.1:8080")]
+pub struct Args {
+    #[command(flatten)]
+    place: DataPlace,
+    /// Address to listen on
+    #[arg(long, env = "LANGNGHE_LISTEN", default_value = LISTEN, value_name = "ADDR")]
+    listen: String,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let folder = args.place.folder(DATA);
+    let listener = web::listen(&args.listen)?;
+    let field = FieldVault::open(&args.place.field_url(&folder))?;
+    let answers = AnswerVault::open(&args.place.answers_url(&folder))?;
+    let key_folder = KeyFolder::open(args.place.keys_folder(&folder))?;
+    let mut keys = HashMap::new();
+    for project in field.read(|db| db.list_projects())? {
+        if key_folder.has(project.id) {
+            keys.insert(project.id, Arc::new(key_folder.load(project.id)?));
+        } else {
+            eprintln!(
+                "langnghe: warning: {} is missing: wave {} takes no submissions until it is back",
+                key_folder.file_of(project.id).display(),
+                project.id
+            );
+        }
+    }
+    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random));
+    let running = web::start(listener, receiver, Site(None))?;
+    eprintln!("langnghe: http://{}", running.address);
+    Ok(running.join()?)
+}

@@ -1,0 +1,4 @@
+//! Pure rules of fieldwork: how a case ends, when reserves are released. No clock, no database, no chance.
+
+pub mod dispositions;
+pub mod reserves;

@@ -1,0 +1,222 @@
+//! The one way in for a submission: it is read, split into its two halves, given its case, and stored in both
+//! vaults. What breaks a rule of the form is kept and flagged, never dropped.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use surveys::halves;
+use surveys::questionnaire::Questionnaire;
+use surveys::submission::{self, Submission};
+use surveys::xlsform;
+use uuid::Uuid;
+
+use crate::db::{self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome};
+use crate::fieldwork::dispositions::{Class, Disposition};
+use crate::keys::WaveKey;
+
+/// Why a submission was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    #[error("the token is unknown or revoked")]
+    Token,
+    #[error("there is no form `{form}` in this project")]
+    UnknownForm { form: String },
+    #[error("form `{form}` has no version `{version}`")]
+    UnknownVersion { form: String, version: String },
+    #[error("form `{form}` is closed")]
+    ClosedForm { form: String },
+    #[error("the submission cannot be read: {0}")]
+    Unreadable(String),
+    #[error("this instance id is here with other content; both are kept")]
+    Conflict,
+    #[error("what this submission corrects is not here, or was corrected already")]
+    Original { unknown: bool },
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<db::Error> for IntakeError {
+    fn from(error: db::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A form version, read once.
+pub struct ReadForm {
+    pub record: db::Form,
+    pub questionnaire: Questionnaire,
+}
+
+type FormKey = (i64, String, String);
+
+/// Takes submissions for the waves whose keys it holds.
+pub struct Receiver {
+    pub field: FieldVault,
+    pub answers: AnswerVault,
+    queue: db::Intake,
+    keys: HashMap<i64, Arc<WaveKey>>,
+    ties: Ties,
+    forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
+}
+
+/// Where the random tie between the two halves comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// Random, as protection.md rule 4 asks.
+    Random,
+    /// From the wave key and the instance id: for the synthetic demo alone, so that its files are the same each time.
+    Derived,
+}
+
+impl Receiver {
+    pub fn new(field: FieldVault, answers: AnswerVault, keys: HashMap<i64, Arc<WaveKey>>, ties: Ties) -> Self {
+        let queue = db::Intake::new(field.clone(), answers.clone());
+        Self { field, answers, queue, keys, ties, forms: RwLock::default() }
+    }
+
+    pub fn key(&self, project: i64) -> Result<&Arc<WaveKey>, IntakeError> {
+        self.keys.get(&project).ok_or_else(|| {
+            IntakeError::Unavailable(format!("the server does not hold the key of wave {project}; give it with --keys"))
+        })
+    }
+
+    /// Settles what a crash left behind; at start and every minute.
+    pub fn settle(&self, now: DateTime<Utc>) -> Result<(), IntakeError> {
+        for (project, key) in &self.keys {
+            self.queue.settle_expired(*project, key, now)?;
+        }
+        Ok(())
+    }
+
+    /// The device that holds this token in this project.
+    pub fn find_app_user(&self, project: i64, token: &str) -> Result<AppUser, IntakeError> {
+        self.field.read(|db| db.find_app_user(project, token))?.ok_or(IntakeError::Token)
+    }
+
+    /// A published version of a form, the newest without `version`.
+    pub fn find_form(&self, project: i64, form: &str, version: Option<&str>) -> Result<db::Form, IntakeError> {
+        let found = self.field.read(|db| db.find_form(project, form, version))?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let any = self.field.read(|db| db.find_form(project, form, None))?;
+        Err(match (any, version) {
+            (Some(_), Some(version)) => {
+                IntakeError::UnknownVersion { form: form.to_owned(), version: version.to_owned() }
+            }
+            _ => IntakeError::UnknownForm { form: form.to_owned() },
+        })
+    }
+
+    /// The same, with its questionnaire; the state is asked anew each time, the rest is read once.
+    pub fn read_form(&self, project: i64, form: &str, version: &str) -> Result<Arc<ReadForm>, IntakeError> {
+        let key = (project, form.to_owned(), version.to_owned());
+        if let Some(known) = self.forms.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let record = self.find_form(project, form, Some(version))?;
+        let workbook = record.workbook.as_deref().ok_or_else(|| {
+            IntakeError::Unavailable(format!("form `{form}` was published without its workbook; publish it again"))
+        })?;
+        let read = xlsform::read(&format!("{form}.xlsx"), workbook).map_err(|problems| {
+            let first = problems.first().map(ToString::to_string).unwrap_or_default();
+            IntakeError::Unavailable(format!("form `{form}` cannot be read any more: {first}"))
+        })?;
+        let read = Arc::new(ReadForm { record, questionnaire: read.questionnaire });
+        self.forms.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// Stores a submission exactly once; when this returns `Ok`, it is on the disk of both vaults.
+    pub fn receive(
+        &self,
+        project: i64,
+        app_user: &AppUser,
+        xml: Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, IntakeError> {
+        let unreadable = |e: submission::ReadError| IntakeError::Unreadable(e.to_string());
+        let head = submission::head(&xml).map_err(unreadable)?;
+        let version = head.version.clone().unwrap_or_default();
+        let form = self.read_form(project, &head.form_id, &version)?;
+        if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
+            return Err(IntakeError::ClosedForm { form: head.form_id });
+        }
+        let instance_id = head.instance_id.clone().ok_or_else(|| {
+            IntakeError::Unreadable("meta/instanceID is missing; the form must give each interview its id".into())
+        })?;
+        let submission = submission::read(&form.questionnaire, &xml).map_err(unreadable)?;
+        let (visit, reporting_area) = self.find_case(project, &submission, now)?;
+        let parts = halves::split(&form.questionnaire, &xml)
+            .map_err(|e| IntakeError::Unreadable(e.to_string()))?;
+        let key = self.key(project)?;
+        let token = match self.ties {
+            Ties::Random => None,
+            Ties::Derived => {
+                let name = key.name("demo tie", &[instance_id.as_bytes()]);
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&name[..16]);
+                Some(uuid::Builder::from_random_bytes(bytes).into_uuid())
+            }
+        };
+        let incoming = Incoming {
+            project,
+            form_id: head.form_id,
+            form_version: version,
+            instance_id,
+            deprecated_id: head.deprecated_id,
+            content: xml,
+            field_half: parts.field,
+            answer_half: parts.answers,
+            reporting_area,
+            app_user: Some(app_user.id),
+            device: None,
+            visit,
+            flags: Vec::new(),
+            now,
+            token,
+        };
+        let stored = self.queue.store(key, incoming).map_err(|error| match error {
+            db::IntakeError::UnknownOriginal => IntakeError::Original { unknown: true },
+            db::IntakeError::OriginalSuperseded => IntakeError::Original { unknown: false },
+            other => IntakeError::Unavailable(other.to_string()),
+        })?;
+        match stored.outcome {
+            Outcome::Conflict => Err(IntakeError::Conflict),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// The visit that a survey's submission reports, and the coarse area its answers may carry. Both come from the
+    /// field nodes `village`, `household`, `attempt`, `disposition`; a form without them has neither.
+    fn find_case(
+        &self,
+        project: i64,
+        submission: &Submission,
+        now: DateTime<Utc>,
+    ) -> Result<(Option<CaseVisit>, Option<String>), IntakeError> {
+        let (Some(village), Some(household)) =
+            (submission.text("village"), submission.text("household").and_then(|h| h.parse::<i64>().ok()))
+        else {
+            return Ok((None, None));
+        };
+        let Some(case) = self.field.read(|db| db.find_case_of_dwelling(project, &village, household))? else {
+            return Ok((None, None));
+        };
+        let area = serde_json::from_str::<serde_json::Value>(&case.sampling)
+            .ok()
+            .and_then(|row| row["reporting_area"].as_str().map(str::to_owned));
+        let attempt = submission.text("attempt").and_then(|a| a.parse().ok()).unwrap_or(1);
+        let Some(disposition) = submission.text("disposition").and_then(|d| Disposition::from_code(&d)) else {
+            return Ok((None, area));
+        };
+        let status = match disposition.class() {
+            Class::Interview | Class::Partial => CaseStatus::Complete,
+            _ => CaseStatus::Ended,
+        };
+        let visit =
+            CaseVisit { case: case.id, attempt, disposition: disposition.code().to_owned(), visited_at: now, status };
+        Ok((Some(visit), area))
+    }
+}

@@ -1,0 +1,160 @@
+//! Form list, forms, manifests and their files.
+
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+use super::documents::{self, ListedFile, ListedForm};
+use super::{Failure, blocking, check_version, text_xml};
+use crate::db::{Form, FormFile, FormState};
+use crate::intake::{IntakeError, Receiver};
+
+#[derive(Debug, Deserialize)]
+pub struct Place {
+    token: String,
+    project: i64,
+    #[serde(default)]
+    form: String,
+    version: Option<String>,
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Only {
+    #[serde(rename = "formID")]
+    form_id: Option<String>,
+}
+
+pub async fn list_forms(
+    request: HttpRequest,
+    receiver: Data<Receiver>,
+    place: Path<Place>,
+    only: Query<Only>,
+) -> Result<HttpResponse, Failure> {
+    check_version(&request)?;
+    let base = address_of(&request, &place);
+    let forms = blocking(&receiver, move |receiver| {
+        receiver.find_app_user(place.project, &place.token)?;
+        receiver.field.read(|db| {
+            let mut listed = Vec::new();
+            for form in db.list_forms(place.project)? {
+                let wanted = only.form_id.as_ref().is_none_or(|id| *id == form.form_id);
+                if form.state == FormState::Open && wanted {
+                    let has_files = !db.list_form_files(form.id)?.is_empty();
+                    listed.push((form, has_files));
+                }
+            }
+            Ok::<_, IntakeError>(listed)
+        })
+    })
+    .await?;
+    let listed: Vec<ListedForm> = forms
+        .into_iter()
+        .map(|(form, has_files)| {
+            let url = format!("{base}/forms/{}/versions/{}", encode(&form.form_id), encode(blank(&form.version)));
+            ListedForm {
+                download_url: format!("{url}.xml"),
+                manifest_url: has_files.then(|| format!("{url}/manifest")),
+                form_id: form.form_id,
+                name: form.title,
+                version: form.version,
+                hash: form.hash,
+            }
+        })
+        .collect();
+    Ok(HttpResponse::Ok().content_type(text_xml()).body(documents::form_list(&listed)))
+}
+
+/// The form's bytes, exactly those whose MD5 the list gave.
+pub async fn find_form(receiver: Data<Receiver>, place: Path<Place>) -> Result<HttpResponse, Failure> {
+    let form = blocking(&receiver, move |receiver| served(receiver, &place)).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/xml; charset=utf-8")
+        .insert_header(("ETag", format!("\"{}\"", form.hash)))
+        .insert_header(("Cache-Control", "private, no-cache"))
+        .body(form.xml))
+}
+
+pub async fn list_files(
+    request: HttpRequest,
+    receiver: Data<Receiver>,
+    place: Path<Place>,
+) -> Result<HttpResponse, Failure> {
+    check_version(&request)?;
+    let base = address_of(&request, &place);
+    let (form, files) = blocking(&receiver, move |receiver| {
+        let form = served(receiver, &place)?;
+        let files = files_of(receiver, &form)?;
+        Ok((form, files))
+    })
+    .await?;
+    let url = format!("{base}/forms/{}/versions/{}/files", encode(&form.form_id), encode(blank(&form.version)));
+    let listed: Vec<ListedFile> = files
+        .into_iter()
+        .map(|file| ListedFile {
+            download_url: format!("{url}/{}", encode(&file.name)),
+            name: file.name,
+            hash: file.hash,
+        })
+        .collect();
+    Ok(HttpResponse::Ok().content_type(text_xml()).body(documents::manifest(&listed)))
+}
+
+pub async fn find_file(receiver: Data<Receiver>, place: Path<Place>) -> Result<HttpResponse, Failure> {
+    let file = blocking(&receiver, move |receiver| {
+        let form = served(receiver, &place)?;
+        let found = files_of(receiver, &form)?.into_iter().find(|file| file.name == place.name);
+        found.ok_or_else(|| IntakeError::UnknownForm { form: format!("{}/{}", place.form, place.name) })
+    })
+    .await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header(("ETag", format!("\"{}\"", file.hash)))
+        .insert_header(("Cache-Control", "private, no-cache"))
+        .body(file.content))
+}
+
+/// The version that the address names, for the device that the token names.
+fn served(receiver: &Receiver, place: &Place) -> Result<Form, IntakeError> {
+    receiver.find_app_user(place.project, &place.token)?;
+    let version = place.version.as_deref().map(|v| if v == "___" { "" } else { v });
+    let form = receiver.find_form(place.project, &place.form, version)?;
+    match form.state {
+        FormState::Closed => Err(IntakeError::ClosedForm { form: form.form_id }),
+        FormState::Open | FormState::Closing => Ok(form),
+    }
+}
+
+fn files_of(receiver: &Receiver, form: &Form) -> Result<Vec<FormFile>, IntakeError> {
+    Ok(receiver.field.read(|db| db.list_form_files(form.id))?)
+}
+
+/// An empty version stands as `___` in an address.
+fn blank(version: &str) -> &str {
+    if version.is_empty() { "___" } else { version }
+}
+
+/// The address that the client used, so that its links lead back the same way.
+fn address_of(request: &HttpRequest, place: &Place) -> String {
+    let connection = request.connection_info();
+    format!(
+        "{}://{}/v1/key/{}/projects/{}",
+        connection.scheme(),
+        connection.host(),
+        encode(&place.token),
+        place.project
+    )
+}
+
+/// Percent-encodes what may not stand in one step of a path.
+fn encode(step: &str) -> String {
+    let mut encoded = String::new();
+    for byte in step.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}

@@ -1,0 +1,114 @@
+//! The server: route table, health, pages.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer, web};
+use chrono::Utc;
+
+use crate::intake::Receiver;
+use crate::openrosa;
+
+mod health;
+mod pages;
+
+/// Folder of finished pages and files, where there is one.
+#[derive(Clone, Debug)]
+pub struct Site(pub Option<PathBuf>);
+
+/// Why the server did not start or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("{address}: cannot listen ({cause}); end the program that uses this port or give another with --listen")]
+    Listen { address: String, cause: String },
+    #[error("the server ended early: {0}")]
+    Ended(String),
+}
+
+/// Takes the port. Given as `127.0.0.1:8080`; port 0 takes any free one.
+pub fn listen(address: &str) -> Result<TcpListener, ServeError> {
+    let wrong = |cause: String| ServeError::Listen { address: address.to_owned(), cause };
+    let listener = TcpListener::bind(address).map_err(|e| wrong(e.to_string()))?;
+    listener.set_nonblocking(true).map_err(|e| wrong(e.to_string()))?;
+    Ok(listener)
+}
+
+/// A server in a thread of its own.
+pub struct Running {
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    thread: std::thread::JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    /// Ends gracefully: what is being stored is stored and answered first.
+    pub fn stop(self) -> Result<(), ServeError> {
+        let handle = self.handle.clone();
+        let stopping = std::thread::spawn(move || actix_web::rt::System::new().block_on(handle.stop(true)));
+        let ended = self.join();
+        stopping.join().map_err(|_| ServeError::Ended("stopping failed".into()))?;
+        ended
+    }
+
+    /// Serves until the process is told to end (SIGINT, SIGTERM).
+    pub fn join(self) -> Result<(), ServeError> {
+        self.thread.join().map_err(|_| ServeError::Ended("its thread failed".into()))?
+    }
+}
+
+/// Starts serving on `listener`.
+pub fn start(listener: TcpListener, receiver: Arc<Receiver>, site: Site) -> Result<Running, ServeError> {
+    let ended = |e: std::io::Error| ServeError::Ended(e.to_string());
+    let address = listener.local_addr().map_err(ended)?;
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let receiver = Data::from(receiver);
+            let settling = Arc::clone(&receiver);
+            actix_web::rt::spawn(async move {
+                loop {
+                    let receiver = Arc::clone(&settling);
+                    if let Ok(Err(error)) = web::block(move || receiver.settle(Utc::now())).await {
+                        eprintln!("langnghe: reservations that a crash left could not be settled: {error}");
+                    }
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                }
+            });
+            let server = HttpServer::new(move || {
+                App::new()
+                    .app_data(receiver.clone())
+                    .app_data(Data::new(site.clone()))
+                    .wrap(
+                        DefaultHeaders::new()
+                            .add(("X-Content-Type-Options", "nosniff"))
+                            .add(("Referrer-Policy", "no-referrer"))
+                            .add(("X-Frame-Options", "DENY")),
+                    )
+                    .service(openrosa::routes())
+                    .route("/healthz", web::get().to(health::alive))
+                    .route("/readyz", web::get().to(health::ready))
+                    .route("/", web::get().to(pages::find_index))
+                    .route("/{path:.*}", web::get().to(pages::find_page))
+            })
+            .workers(2)
+            .shutdown_timeout(20)
+            .listen(listener)
+            .map_err(ended)?
+            .run();
+            let _ = tell.send(server.handle());
+            server.await.map_err(ended)
+        })
+    });
+    match told.recv() {
+        Ok(handle) => Ok(Running { address, handle, thread }),
+        Err(_) => match thread.join() {
+            Ok(Err(error)) => Err(error),
+            _ => Err(ServeError::Ended("it did not start".into())),
+        },
+    }
+}
