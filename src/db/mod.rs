@@ -1,1 +1,38 @@
 //! Diesel and nothing else: the two vaults, their schema, one file a noun.
+//!
+//! The field vault knows where, the answer vault knows what was said (protection.md rule 1). They are two databases
+//! with two addresses; [`FieldDb`] and [`AnswerDb`] are separate types, so that a query for one cannot be put to the
+//! other. Everything here blocks: a server calls it from threads made for that.
+
+mod answers;
+mod app_users;
+mod attachments;
+mod audit;
+mod cases;
+mod connection;
+mod error;
+mod forms;
+mod group_commit;
+mod intake;
+mod listings;
+mod projects;
+mod schema;
+mod settling;
+mod submissions;
+mod vault;
+mod withdrawals;
+
+pub use answers::Answer;
+pub use app_users::AppUser;
+pub use attachments::{Attachment, AttachmentKept, NewAttachment};
+pub use audit::{AuditEntry, AuditError};
+pub use cases::{Case, CaseRole, CaseStatus, CaseVisit, NewCase, Visit};
+pub use error::Error;
+pub use forms::{Form, FormFile, FormState, NewForm};
+pub use group_commit::Intake;
+pub use intake::{Incoming, IntakeError, LEASE, Outcome, Stored};
+pub use listings::Listing;
+pub use projects::{Project, ProjectKind, ProjectState};
+pub use settling::Settled;
+pub use submissions::{Standing, Submission};
+pub use vault::{AnswerDb, AnswerVault, FieldDb, FieldVault};

@@ -1,1 +1,16 @@
 //! The keys of a wave and what they do: sealing the two halves, naming by HMAC, sealed blocks.
+//!
+//! A wave key never enters a database or a backup (protection.md rule 9). It is 256 bits, from which one key a purpose
+//! is derived with HKDF-SHA-256, so that a key for names cannot open anything and a key for the field vault cannot
+//! open an answer by accident.
+
+mod key_folder;
+mod sealed_block;
+mod wave_key;
+
+pub use key_folder::{KeyFolder, KeyFolderError};
+pub use sealed_block::{
+    BlockPlace, CustodianPrivate, CustodianPublic, SEALED_BLOCK_PREFIX, SealedBlockError, is_sealed_block,
+    open_block, seal_block, seal_block_by_chance,
+};
+pub use wave_key::{KeyError, Purpose, SEAL_STEP, WaveKey};

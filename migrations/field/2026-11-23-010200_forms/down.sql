@@ -1,0 +1,2 @@
+drop table form_files;
+drop table forms;

@@ -1,0 +1,3 @@
+drop table visits;
+drop table listings;
+drop table cases;

@@ -1,0 +1,2 @@
+drop table withdrawals;
+drop table submissions;

@@ -1,0 +1,157 @@
+//! The tables of the two vaults as Diesel sees them; `migrations/` says the same in SQL.
+
+pub mod field {
+    diesel::table! {
+        projects (id) {
+            id -> BigInt,
+            name -> Text,
+            kind -> Text,
+            state -> Text,
+            created_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        forms (id) {
+            id -> Text,
+            project -> BigInt,
+            form_id -> Text,
+            version -> Text,
+            title -> Text,
+            xml -> Binary,
+            workbook -> Nullable<Binary>,
+            hash -> Text,
+            state -> Text,
+            published_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        form_files (id) {
+            id -> Text,
+            form -> Text,
+            name -> Text,
+            content -> Binary,
+            hash -> Text,
+        }
+    }
+    diesel::table! {
+        app_users (id) {
+            id -> Text,
+            project -> BigInt,
+            display_name -> Text,
+            code -> Nullable<Text>,
+            token_hash -> Binary,
+            created_at -> Timestamp,
+            revoked -> Bool,
+        }
+    }
+    diesel::table! {
+        cases (id) {
+            id -> Text,
+            project -> BigInt,
+            village -> Text,
+            commune -> Text,
+            district -> Text,
+            household -> Nullable<BigInt>,
+            stratum -> Text,
+            drawn_order -> BigInt,
+            probability_1 -> Double,
+            probability_2 -> Nullable<Double>,
+            role -> Text,
+            status -> Text,
+            assigned_to -> Nullable<Text>,
+            sampling -> Text,
+        }
+    }
+    diesel::table! {
+        listings (id) {
+            id -> Text,
+            project -> BigInt,
+            village -> Text,
+            households -> BigInt,
+            listed_at -> Timestamp,
+            listed_by -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        visits (id) {
+            id -> Text,
+            project -> BigInt,
+            case_id -> Text,
+            attempt -> BigInt,
+            disposition -> Text,
+            visited_at -> Timestamp,
+            visited_by -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        submissions (id) {
+            id -> Text,
+            project -> BigInt,
+            form_id -> Text,
+            form_version -> Text,
+            instance -> Binary,
+            content -> Binary,
+            first_instance -> Binary,
+            field_half -> Binary,
+            state -> Text,
+            standing -> Text,
+            lease_until -> Nullable<Timestamp>,
+            supersedes -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        withdrawals (project, form_id, instance) {
+            project -> BigInt,
+            form_id -> Text,
+            instance -> Binary,
+        }
+    }
+    diesel::table! {
+        attachments (id) {
+            id -> Text,
+            submission -> Text,
+            name -> Binary,
+            content -> Binary,
+            sealed_name -> Binary,
+            file -> Text,
+            size -> BigInt,
+            standing -> Text,
+        }
+    }
+    diesel::table! {
+        audit (number) {
+            number -> BigInt,
+            happened_at -> Timestamp,
+            who -> Text,
+            kind -> Text,
+            detail -> Text,
+            previous -> Binary,
+            hash -> Binary,
+        }
+    }
+}
+
+pub mod answer {
+    diesel::table! {
+        answers (id) {
+            id -> Text,
+            project -> BigInt,
+            sealed -> Nullable<Binary>,
+        }
+    }
+}
+
+/// In both vaults.
+pub mod either {
+    diesel::table! {
+        vault (kind) {
+            kind -> Text,
+        }
+    }
+    diesel::table! {
+        __diesel_schema_migrations (version) {
+            version -> Text,
+            run_on -> Timestamp,
+        }
+    }
+}

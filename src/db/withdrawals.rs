@@ -1,0 +1,131 @@
+//! Withdrawals: an interview goes with all its versions, and a tombstone keeps it from coming back (rules 5 and 14).
+//!
+//! Three commits, each repeatable: the field vault marks the rows and lays the tombstones, the answer vault empties the
+//! tokens, the field vault deletes the rows. After a crash in between, settling carries on.
+
+use diesel::prelude::*;
+
+use super::connection::VaultConnection;
+use super::error::Error;
+use super::schema::field::{attachments, submissions, withdrawals};
+use super::submissions::{LEAVING, Row, instance_name};
+use super::vault::{AnswerVault, FieldDb, FieldVault};
+use crate::keys::WaveKey;
+
+#[derive(Insertable)]
+#[diesel(table_name = withdrawals)]
+struct Tombstone {
+    project: i64,
+    form_id: String,
+    instance: Vec<u8>,
+}
+
+pub(in crate::db) fn withdraw(
+    field: &FieldVault,
+    answers: &AnswerVault,
+    project: i64,
+    form_id: &str,
+    instance_id: &str,
+    key: &WaveKey,
+) -> Result<Option<Vec<String>>, Error> {
+    let instance = instance_name(key, form_id, instance_id);
+    let chain = field.transaction(|db| {
+        let Some(found) = db.holder_of_instance(project, form_id, &instance)? else {
+            return Ok::<_, Error>(None);
+        };
+        let chain: Vec<Row> = submissions::table
+            .filter(submissions::project.eq(project).and(submissions::form_id.eq(form_id)))
+            .filter(submissions::first_instance.eq(&found.first_instance))
+            .select(Row::as_select())
+            .load(db.0)?;
+        for row in &chain {
+            db.lay_tombstone(row)?;
+            diesel::update(submissions::table.find(&row.id))
+                .set((
+                    submissions::state.eq(LEAVING),
+                    submissions::lease_until.eq(None::<chrono::NaiveDateTime>),
+                ))
+                .execute(db.0)?;
+        }
+        Ok(Some(chain))
+    })?;
+    let Some(chain) = chain else { return Ok(None) };
+    remove(field, answers, chain, key).map(Some)
+}
+
+/// Carries on with withdrawals that a crash interrupted; returns how many rows went.
+pub(in crate::db) fn finish_withdrawals(
+    field: &FieldVault,
+    answers: &AnswerVault,
+    project: i64,
+    key: &WaveKey,
+) -> Result<usize, Error> {
+    let leaving: Vec<Row> = field.read(|db| {
+        let rows = submissions::table
+            .filter(submissions::project.eq(project).and(submissions::state.eq(LEAVING)))
+            .select(Row::as_select())
+            .load(db.0);
+        Ok::<_, Error>(rows?)
+    })?;
+    let many = leaving.len();
+    if many > 0 {
+        remove(field, answers, leaving, key)?;
+    }
+    Ok(many)
+}
+
+fn remove(
+    field: &FieldVault,
+    answers: &AnswerVault,
+    mut rows: Vec<Row>,
+    key: &WaveKey,
+) -> Result<Vec<String>, Error> {
+    let tokens =
+        rows.iter().map(|row| row.open(key).map(|(head, _)| head.token)).collect::<Result<Vec<_>, _>>()?;
+    answers.transaction(|db| {
+        for (row, token) in rows.iter().zip(tokens) {
+            db.give_up_token(row.project, token)?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    // An edit points to what it corrects, so the later one goes first.
+    rows.sort_by(|a, b| b.id.cmp(&a.id));
+    field.transaction(|db| {
+        let mut files = Vec::new();
+        for row in &rows {
+            let of_row = attachments::table.filter(attachments::submission.eq(&row.id));
+            files.extend(of_row.select(attachments::file).load::<String>(db.0)?);
+            diesel::delete(of_row).execute(db.0)?;
+            diesel::delete(submissions::table.find(&row.id)).execute(db.0)?;
+        }
+        Ok(files)
+    })
+}
+
+impl FieldDb<'_> {
+    /// True when this instance was withdrawn.
+    pub(in crate::db) fn is_withdrawn(
+        &mut self,
+        project: i64,
+        form_id: &str,
+        instance: &[u8],
+    ) -> Result<bool, Error> {
+        let found: Option<i64> = withdrawals::table
+            .find((project, form_id, instance))
+            .select(withdrawals::project)
+            .first(self.0)
+            .optional()?;
+        Ok(found.is_some())
+    }
+
+    fn lay_tombstone(&mut self, row: &Row) -> Result<(), Error> {
+        let tombstone =
+            Tombstone { project: row.project, form_id: row.form_id.clone(), instance: row.instance.clone() };
+        let insert = diesel::insert_into(withdrawals::table).values(&tombstone);
+        match self.0 {
+            VaultConnection::Sqlite(c) => insert.on_conflict_do_nothing().execute(c)?,
+            VaultConnection::Postgresql(c) => insert.on_conflict_do_nothing().execute(c)?,
+        };
+        Ok(())
+    }
+}
