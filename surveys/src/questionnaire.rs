@@ -387,14 +387,14 @@ impl<'a> Outline<'a> {
         self.ancestors(index).filter(|&index| self.places[index].node.is_repeat())
     }
 
-    /// Whether the node at `path` belongs to the field half. Unknown paths, `meta` and what lies
-    /// in it belong there: what the form does not know is not shown with the answers.
+    /// Whether the node at `path` belongs to the field half. `meta` and what lies in it does; a path
+    /// that the form does not know belongs to the answers, as all that is not named a field fact.
     pub fn is_field(&self, path: &str) -> bool {
-        let seal = path.strip_suffix(SEAL).and_then(|group| group.strip_suffix('/'));
-        if let Some(group) = seal.and_then(|group| self.at(group)) {
-            return group.field;
+        if path.split('/').any(|name| name == "meta") {
+            return true;
         }
-        self.at(path).is_none_or(|place| place.field)
+        let seal = path.strip_suffix(SEAL).and_then(|group| group.strip_suffix('/'));
+        self.at(seal.unwrap_or(path)).is_some_and(|place| place.field)
     }
 
     /// Sealed groups, in document order.
