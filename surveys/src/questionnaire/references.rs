@@ -124,7 +124,8 @@ pub fn is_dynamic(default: &str, kind: crate::question_type::QuestionType) -> bo
                 at += closing.map_or(1, |length| length + 2);
             }
             b'$' => {
-                let name = rest.strip_prefix("${").and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
+                let name =
+                    rest.strip_prefix("${").and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
                 if name.is_some_and(|name| is_xml_name(name.trim_start_matches("last-saved#"))) {
                     return true;
                 }
@@ -153,7 +154,10 @@ fn number_or_date(text: &str) -> Option<usize> {
     let sign = text.len() - unsigned.len();
     let shape = |pattern: &str| {
         let matches = unsigned.len() >= pattern.len()
-            && pattern.bytes().zip(unsigned.bytes()).all(|(p, c)| if p == b'9' { c.is_ascii_digit() } else { p == c });
+            && pattern
+                .bytes()
+                .zip(unsigned.bytes())
+                .all(|(p, c)| if p == b'9' { c.is_ascii_digit() } else { p == c });
         matches.then_some(pattern.len())
     };
     if let Some(length) = shape("9999-99-99T99:99:99").or_else(|| shape("9999-99-99")) {
@@ -288,7 +292,9 @@ impl<'a> Outline<'a> {
             let nearest_of_source = self.repeats_around(source).next();
             let nearest_of_target = self.repeats_around(target).next();
             let outermost = self.repeats_around(common_repeat).next().is_none();
-            if nearest_of_target == Some(common_repeat) && (outermost || nearest_of_source != Some(common_repeat)) {
+            if nearest_of_target == Some(common_repeat)
+                && (outermost || nearest_of_source != Some(common_repeat))
+            {
                 let steps = self.ancestors(source).position(|index| index == common_repeat)? + 2;
                 let base = self.places[common_repeat].parent.map_or_else(
                     || self.questionnaire.settings.root.len() + 1,
@@ -318,7 +324,8 @@ fn stays_absolute(text: &str, reference: &Reference<'_>) -> bool {
         let end = inside + length;
         if reference.start >= inside && reference.end <= end {
             let name = &text[reference.start..reference.end];
-            let argument = text[inside..end].split(',').enumerate().filter(|(_, argument)| argument.contains(name));
+            let argument =
+                text[inside..end].split(',').enumerate().filter(|(_, argument)| argument.contains(name));
             return argument.last().is_some_and(|(index, _)| matches!(index, 0 | 1 | 3 | 5));
         }
         from = end;
@@ -366,7 +373,9 @@ fn instance_path(text: &str, from: usize) -> Option<(usize, usize)> {
                     depth -= 1;
                     after_first_call = true;
                 }
-                _ if depth == 0 && (c.is_ascii_whitespace() || matches!(c, b',' | b';' | b'<' | b'>')) => break,
+                _ if depth == 0 && (c.is_ascii_whitespace() || matches!(c, b',' | b';' | b'<' | b'>')) => {
+                    break;
+                }
                 _ => {}
             },
         }
@@ -380,8 +389,11 @@ impl Questionnaire {
     /// The name in `names` nearest to `wanted`, for "did you mean"; `None` when none is near.
     pub fn nearest<'n>(names: impl IntoIterator<Item = &'n str>, wanted: &str) -> Option<&'n str> {
         let limit = (wanted.chars().count() / 3).max(1);
-        let near = names.into_iter().map(|name| (distance(&name.to_lowercase(), &wanted.to_lowercase()), name));
-        near.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+        let near =
+            names.into_iter().map(|name| (distance(&name.to_lowercase(), &wanted.to_lowercase()), name));
+        near.filter(|(distance, _)| *distance <= limit)
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, name)| name)
     }
 }
 
