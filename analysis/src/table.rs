@@ -1,1 +1,761 @@
-//! Tables as analysis sees them: numbers and categories in columns, read from CSV and Parquet by Polars.
+//! Tables as analysis sees them: numbers and categories in columns, read from CSV and Parquet.
+//!
+//! CSV is parsed here and not by Polars, because a short row must be an error with its line number
+//! (Polars fills it with nulls) and because the text of a category must stay as it stands in the
+//! file (`08`, not `8`). Parquet goes through Polars; this is the only file that imports it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use polars::prelude as pl;
+use polars::prelude::SerReader;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// The code of a missing value in [`Column::Category`].
+pub const MISSING: u32 = u32::MAX;
+
+/// Columns of equal height under unique names, in file order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    columns: IndexMap<String, Column>,
+    height: usize,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    /// NaN = missing.
+    Number(Vec<f64>),
+    /// `codes[i]` is a place in `levels`, or [`MISSING`]. Levels are in declared order, else by code point.
+    Category { codes: Vec<u32>, levels: Vec<String> },
+}
+
+/// What a plan declares about its columns (`types`).
+pub type Types = IndexMap<String, Declared>;
+
+/// One entry of `types`: `"category"`, `"number"`, or the levels in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value", into = "serde_json::Value")]
+pub enum Declared {
+    Category,
+    Number,
+    Levels(Vec<String>),
+}
+
+/// What can be wrong with a table: where, what, what now.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    #[error("{path}: cannot be read: {reason}", path = path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("{path}: cannot be written: {reason}", path = path.display())]
+    Unwritable { path: PathBuf, reason: String },
+    #[error("{path}: `.{ending}` is not a table this program reads; give a .csv or a .parquet file", path = path.display())]
+    UnknownEnding { path: PathBuf, ending: String },
+    #[error("{file}: line {line} is not UTF-8; save the file again as UTF-8")]
+    NotUtf8 { file: String, line: usize },
+    #[error("{file}: is empty; the first line must name the columns")]
+    Empty { file: String },
+    #[error("{file}: line {line} has {got} fields, the header has {expected}")]
+    Ragged { file: String, line: usize, got: usize, expected: usize },
+    #[error("{file}: the quotation mark opened on line {line} is never closed")]
+    OpenQuote { file: String, line: usize },
+    #[error(
+        "{file}: line {line}: a closing quotation mark is followed by other text; double the mark inside a quoted field"
+    )]
+    StrayQuote { file: String, line: usize },
+    #[error("the column `{name}` stands there twice; rename one")]
+    DuplicateColumn { name: String },
+    #[error("column {position} of the header has no name")]
+    UnnamedColumn { position: usize },
+    #[error("there is no column `{name}`{hint}")]
+    UnknownColumn { name: String, hint: String },
+    #[error("column `{name}` holds text (`{example}`), a number is needed here")]
+    NotNumeric { name: String, example: String },
+    #[error(
+        "column `{name}`, row {row}: `{value}` is not among the declared levels ({levels}); add it to `types` or correct the data"
+    )]
+    UndeclaredLevel { name: String, row: usize, value: String, levels: String },
+    #[error("column `{name}` has {got} rows, the table has {expected}")]
+    Height { name: String, got: usize, expected: usize },
+    #[error("{path}: column `{name}` has the type {kind}; store it as a number, a text or a condition", path = path.display())]
+    ColumnType { path: PathBuf, name: String, kind: String },
+}
+
+impl Table {
+    /// A table of these columns. Errors: heights that differ, a name twice.
+    pub fn from_columns(
+        columns: impl IntoIterator<Item = (impl Into<String>, Column)>,
+    ) -> Result<Self, TableError> {
+        let mut table = Self::default();
+        for (name, column) in columns {
+            table.push(name.into(), column)?;
+        }
+        Ok(table)
+    }
+
+    /// Reads `.csv`, `.tsv` or `.parquet`, by the file's ending.
+    pub fn read(path: &Path, types: &Types) -> Result<Self, TableError> {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+        match ending.as_str() {
+            "csv" | "tsv" | "txt" => Self::read_csv(path, types),
+            "parquet" | "pq" => Self::read_parquet(path, types),
+            _ => Err(TableError::UnknownEnding { path: path.into(), ending }),
+        }
+    }
+
+    /// Reads a UTF-8 CSV file with a header line; a byte-order mark is accepted; `.tsv` is parted by tabs.
+    pub fn read_csv(path: &Path, types: &Types) -> Result<Self, TableError> {
+        let bytes = std::fs::read(path)
+            .map_err(|e| TableError::Unreadable { path: path.into(), reason: e.to_string() })?;
+        let file = path.display().to_string();
+        let text = std::str::from_utf8(&bytes).map_err(|e| TableError::NotUtf8 {
+            file: file.clone(),
+            line: 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count(),
+        })?;
+        let separator = if path.extension().is_some_and(|e| e == "tsv") { b'\t' } else { b',' };
+        Self::parse_separated(text, separator, &file, types)
+    }
+
+    /// Parses CSV text. `file` names it in errors.
+    ///
+    /// An empty cell is missing. A column whose cells are all numbers is a number unless declared
+    /// otherwise; every other column is a category with the file's own text.
+    pub fn parse_csv(text: &str, file: &str, types: &Types) -> Result<Self, TableError> {
+        Self::parse_separated(text, b',', file, types)
+    }
+
+    fn parse_separated(text: &str, separator: u8, file: &str, types: &Types) -> Result<Self, TableError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text: Cow<'_, str> =
+            if text.is_ascii() || is_nfc(text) { text.into() } else { text.nfc().collect::<String>().into() };
+        let (names, cells) = split_cells(&text, separator, file)?;
+        let height = cells.first().map_or(0, Vec::len);
+        let columns: Vec<Column> = names
+            .par_iter()
+            .zip(&cells)
+            .map(|(name, cells)| column_from_cells(&text, name, cells, types.get(name)))
+            .collect::<Result<_, _>>()?;
+        let mut table = Self { columns: IndexMap::with_capacity(names.len()), height };
+        for (name, column) in names.into_iter().zip(columns) {
+            table.push(name, column)?;
+        }
+        Ok(table)
+    }
+
+    /// Reads a Parquet file: numbers and conditions become numbers, texts become categories.
+    pub fn read_parquet(path: &Path, types: &Types) -> Result<Self, TableError> {
+        let unreadable = |reason: String| TableError::Unreadable { path: path.into(), reason };
+        let file = File::open(path).map_err(|e| unreadable(e.to_string()))?;
+        let frame = pl::ParquetReader::new(file).finish().map_err(|e| unreadable(e.to_string()))?;
+        let mut table = Self { columns: IndexMap::new(), height: frame.height() };
+        for column in frame.columns() {
+            let name = column.name().to_string();
+            let kind = column.dtype().clone();
+            let wrong =
+                || TableError::ColumnType { path: path.into(), name: name.clone(), kind: kind.to_string() };
+            let read = if kind.is_primitive_numeric() || kind.is_bool() {
+                let cast = column.cast(&pl::DataType::Float64).map_err(|_| wrong())?;
+                let values = cast.f64().map_err(|_| wrong())?;
+                Column::Number(values.iter().map(|v| v.unwrap_or(f64::NAN)).collect())
+            } else if kind == pl::DataType::Null {
+                Column::Number(vec![f64::NAN; table.height])
+            } else if kind.is_string() {
+                let values = column.str().map_err(|_| wrong())?;
+                let mut builder = CategoryBuilder::default();
+                for value in values.iter() {
+                    builder.push(value.filter(|v| !v.is_empty()).map(normalise).as_deref());
+                }
+                builder.finish()
+            } else {
+                return Err(wrong());
+            };
+            let read = match types.get(&name) {
+                Some(declared) => read.declare(&name, declared)?,
+                None => read,
+            };
+            table.push(name, read)?;
+        }
+        Ok(table)
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The columns' names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+
+    /// The columns in order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.columns.iter().map(|(name, column)| (name.as_str(), column))
+    }
+
+    /// The column, if there is one of that name.
+    pub fn get(&self, name: &str) -> Option<&Column> {
+        self.columns.get(name)
+    }
+
+    /// The column. Error: no such column, with the nearest name.
+    pub fn column(&self, name: &str) -> Result<&Column, TableError> {
+        self.columns.get(name).ok_or_else(|| TableError::UnknownColumn {
+            name: name.into(),
+            hint: nearest(name, self.names()).map_or_else(
+                || "; check the spelling, names are matched exactly".into(),
+                |near| format!("; did you mean `{near}`?"),
+            ),
+        })
+    }
+
+    /// A column's numbers. A category whose levels are all numbers is read as such.
+    /// Errors: no such column, text.
+    pub fn numbers(&self, name: &str) -> Result<Cow<'_, [f64]>, TableError> {
+        self.column(name)?.numbers(name)
+    }
+
+    /// A column's codes and levels. A number column gets one level a value, by code point of its text.
+    pub fn categories(&self, name: &str) -> Result<(Cow<'_, [u32]>, Cow<'_, [String]>), TableError> {
+        Ok(self.column(name)?.categories())
+    }
+
+    /// Adds a column at the end. Errors: a name twice, another height.
+    pub fn push(&mut self, name: impl Into<String>, column: Column) -> Result<(), TableError> {
+        let name = name.into();
+        if self.columns.contains_key(&name) {
+            return Err(TableError::DuplicateColumn { name });
+        }
+        self.replace(name, column)
+    }
+
+    /// Adds a column, or puts it in the place of the one of that name.
+    pub fn replace(&mut self, name: impl Into<String>, column: Column) -> Result<(), TableError> {
+        let name = name.into();
+        if self.columns.is_empty() {
+            self.height = column.len();
+        }
+        if column.len() != self.height {
+            return Err(TableError::Height { name, got: column.len(), expected: self.height });
+        }
+        self.columns.insert(name, column);
+        Ok(())
+    }
+
+    /// Applies `types` to the columns that are there.
+    pub fn declare(&mut self, types: &Types) -> Result<(), TableError> {
+        for (name, declared) in types {
+            if let Some(column) = self.columns.get_mut(name) {
+                let was = std::mem::replace(column, Column::Number(Vec::new()));
+                *column = was.declare(name, declared)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows at these places, in this order.
+    pub fn take(&self, rows: &[usize]) -> Self {
+        let columns = self.columns.iter().map(|(name, column)| (name.clone(), column.take(rows))).collect();
+        Self { columns, height: rows.len() }
+    }
+
+    /// The table as CSV text: numbers so that they read back exactly, missing cells empty.
+    pub fn to_csv(&self) -> String {
+        let mut text = String::new();
+        let names: Vec<String> = self.names().map(quote).collect();
+        text.push_str(&names.join(","));
+        text.push('\n');
+        for row in 0..self.height {
+            for (i, column) in self.columns.values().enumerate() {
+                if i > 0 {
+                    text.push(',');
+                }
+                match column {
+                    Column::Number(values) => text.push_str(&number_text(values[row])),
+                    Column::Category { codes, levels } => {
+                        if codes[row] != MISSING {
+                            text.push_str(&quote(&levels[codes[row] as usize]));
+                        }
+                    }
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Writes `.csv` or `.parquet`, by the file's ending.
+    pub fn write(&self, path: &Path) -> Result<(), TableError> {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+        match ending.as_str() {
+            "csv" => self.write_csv(path),
+            "parquet" | "pq" => self.write_parquet(path),
+            _ => Err(TableError::UnknownEnding { path: path.into(), ending }),
+        }
+    }
+
+    /// Writes the table as CSV.
+    pub fn write_csv(&self, path: &Path) -> Result<(), TableError> {
+        std::fs::write(path, self.to_csv())
+            .map_err(|e| TableError::Unwritable { path: path.into(), reason: e.to_string() })
+    }
+
+    /// Writes the table as Parquet: categories as text, missing as null.
+    pub fn write_parquet(&self, path: &Path) -> Result<(), TableError> {
+        let unwritable = |reason: String| TableError::Unwritable { path: path.into(), reason };
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, column)| {
+                let name = pl::PlSmallStr::from_str(name);
+                match column {
+                    Column::Number(values) => {
+                        let values: Vec<Option<f64>> =
+                            values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect();
+                        pl::Column::new(name, values)
+                    }
+                    Column::Category { codes, levels } => {
+                        let values: Vec<Option<&str>> =
+                            codes.iter().map(|c| levels.get(*c as usize).map(String::as_str)).collect();
+                        pl::Column::new(name, values)
+                    }
+                }
+            })
+            .collect();
+        let mut frame = pl::DataFrame::new(self.height, columns).map_err(|e| unwritable(e.to_string()))?;
+        let file = File::create(path).map_err(|e| unwritable(e.to_string()))?;
+        pl::ParquetWriter::new(file).finish(&mut frame).map_err(|e| unwritable(e.to_string()))?;
+        Ok(())
+    }
+}
+
+impl Column {
+    /// A category column from texts; `None` is missing. Levels by code point.
+    pub fn from_texts<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        let mut builder = CategoryBuilder::default();
+        for text in texts {
+            builder.push(text);
+        }
+        builder.finish()
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Number(values) => values.len(),
+            Self::Category { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the value of this row is missing.
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Self::Number(values) => values[row].is_nan(),
+            Self::Category { codes, .. } => codes[row] == MISSING,
+        }
+    }
+
+    /// The text of one cell; `None` is missing. Whole numbers without a decimal point.
+    pub fn text(&self, row: usize) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Number(values) => (!values[row].is_nan()).then(|| number_text(values[row]).into()),
+            Self::Category { codes, levels } => {
+                levels.get(codes[row] as usize).map(|level| level.as_str().into())
+            }
+        }
+    }
+
+    /// The numbers; a category whose levels are all numbers is read as such. `name` is for the error.
+    pub fn numbers(&self, name: &str) -> Result<Cow<'_, [f64]>, TableError> {
+        match self {
+            Self::Number(values) => Ok(values.as_slice().into()),
+            Self::Category { codes, levels } => {
+                let parsed: Vec<f64> = levels
+                    .iter()
+                    .map(|level| {
+                        parse_number(level).ok_or_else(|| TableError::NotNumeric {
+                            name: name.into(),
+                            example: level.clone(),
+                        })
+                    })
+                    .collect::<Result<_, _>>()?;
+                Ok(codes.iter().map(|c| parsed.get(*c as usize).copied().unwrap_or(f64::NAN)).collect())
+            }
+        }
+    }
+
+    /// Codes and levels; a number column gets one level a value, by code point of its text.
+    pub fn categories(&self) -> (Cow<'_, [u32]>, Cow<'_, [String]>) {
+        match self {
+            Self::Category { codes, levels } => (codes.as_slice().into(), levels.as_slice().into()),
+            Self::Number(values) => {
+                let (codes, levels) = categorise(values);
+                (codes.into(), levels.into())
+            }
+        }
+    }
+
+    /// The column as a plan declares it. Errors: a value outside the declared levels, text as a number.
+    pub fn declare(self, name: &str, declared: &Declared) -> Result<Self, TableError> {
+        match (declared, self) {
+            (Declared::Category, Self::Number(values)) => {
+                let (codes, levels) = categorise(&values);
+                Ok(Self::Category { codes, levels })
+            }
+            (Declared::Category, column) => Ok(column),
+            (Declared::Number, column) => Ok(Self::Number(column.numbers(name)?.into_owned())),
+            (Declared::Levels(declared), column) => {
+                let (mut codes, levels) = match column {
+                    Self::Number(values) => categorise(&values),
+                    Self::Category { codes, levels } => (codes, levels),
+                };
+                let place: Vec<u32> = levels
+                    .iter()
+                    .map(|level| declared.iter().position(|d| d == level).map_or(MISSING, |p| p as u32))
+                    .collect();
+                for (row, code) in codes.iter_mut().enumerate() {
+                    if *code == MISSING {
+                        continue;
+                    }
+                    let to = place[*code as usize];
+                    if to == MISSING {
+                        return Err(TableError::UndeclaredLevel {
+                            name: name.into(),
+                            row: row + 1,
+                            value: levels[*code as usize].clone(),
+                            levels: declared.join(", "),
+                        });
+                    }
+                    *code = to;
+                }
+                Ok(Self::Category { codes, levels: declared.clone() })
+            }
+        }
+    }
+
+    /// The rows at these places, in this order.
+    pub fn take(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Number(values) => Self::Number(rows.iter().map(|r| values[*r]).collect()),
+            Self::Category { codes, levels } => {
+                Self::Category { codes: rows.iter().map(|r| codes[*r]).collect(), levels: levels.clone() }
+            }
+        }
+    }
+}
+
+/// A number as text that reads back exactly: whole numbers without a decimal point, missing empty.
+pub fn number_text(value: f64) -> String {
+    if value.is_nan() {
+        String::new()
+    } else if value == value.trunc() && value.abs() < 1e15 {
+        // Adding 0 turns -0 into 0.
+        format!("{:.0}", value + 0.0)
+    } else {
+        format!("{value:?}")
+    }
+}
+
+/// The name among `names` that is nearest to a mistyped one, if it is near.
+pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = 1 + wrong.chars().count() / 4;
+    names
+        .into_iter()
+        .map(|name| (distance(&wrong.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(d, _)| *d <= limit)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, name)| name)
+}
+
+/// Edits (insert, delete, change one letter) between two words: Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let change = diagonal + usize::from(letter != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn normalise(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc(text) { text.into() } else { text.nfc().collect::<String>().into() }
+}
+
+fn categorise(values: &[f64]) -> (Vec<u32>, Vec<String>) {
+    let mut places: HashMap<u64, u32> = HashMap::new();
+    let mut builder = CategoryBuilder::default();
+    for value in values {
+        if value.is_nan() {
+            builder.codes.push(MISSING);
+            continue;
+        }
+        // Adding 0 turns -0 into 0, which is the same number.
+        let code = *places.entry((value + 0.0).to_bits()).or_insert_with(|| {
+            builder.levels.push(number_text(*value));
+            builder.levels.len() as u32 - 1
+        });
+        builder.codes.push(code);
+    }
+    match builder.finish() {
+        Column::Category { codes, levels } => (codes, levels),
+        Column::Number(_) => (Vec::new(), Vec::new()),
+    }
+}
+
+/// Collects texts to codes; levels are sorted at the end.
+#[derive(Default)]
+struct CategoryBuilder {
+    places: HashMap<String, u32>,
+    levels: Vec<String>,
+    codes: Vec<u32>,
+}
+
+impl CategoryBuilder {
+    fn push(&mut self, text: Option<&str>) {
+        let Some(text) = text else {
+            self.codes.push(MISSING);
+            return;
+        };
+        let code = match self.places.get(text) {
+            Some(code) => *code,
+            None => {
+                let code = self.levels.len() as u32;
+                self.levels.push(text.to_owned());
+                self.places.insert(text.to_owned(), code);
+                code
+            }
+        };
+        self.codes.push(code);
+    }
+
+    fn finish(mut self) -> Column {
+        let mut order: Vec<u32> = (0..self.levels.len() as u32).collect();
+        order.sort_by(|a, b| self.levels[*a as usize].cmp(&self.levels[*b as usize]));
+        let mut rank = vec![0_u32; order.len()];
+        for (to, from) in order.iter().enumerate() {
+            rank[*from as usize] = to as u32;
+        }
+        for code in &mut self.codes {
+            if *code != MISSING {
+                *code = rank[*code as usize];
+            }
+        }
+        let levels = order.iter().map(|from| std::mem::take(&mut self.levels[*from as usize])).collect();
+        Column::Category { codes: self.codes, levels }
+    }
+}
+
+/// A decimal number as people write it; `inf`, `nan` and hexadecimal are text.
+pub(crate) fn parse_number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let first = text.trim_start_matches(['+', '-']).bytes().next()?;
+    if !(first.is_ascii_digit() || first == b'.') {
+        return None;
+    }
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+fn quote(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// One cell in the text: where it lies, and whether it holds doubled quotation marks.
+#[derive(Clone, Copy)]
+struct Cell {
+    start: usize,
+    end: usize,
+    doubled: bool,
+}
+
+impl Cell {
+    fn text(self, all: &str) -> Cow<'_, str> {
+        let text = &all[self.start..self.end];
+        if self.doubled { text.replace("\"\"", "\"").into() } else { text.into() }
+    }
+}
+
+/// Splits the text to the header's names and each column's cells.
+fn split_cells(text: &str, separator: u8, file: &str) -> Result<(Vec<String>, Vec<Vec<Cell>>), TableError> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let mut line = 1;
+    let mut names: Vec<String> = Vec::new();
+    let mut columns: Vec<Vec<Cell>> = Vec::new();
+    let mut record: Vec<Cell> = Vec::new();
+    while at < bytes.len() {
+        let record_line = line;
+        record.clear();
+        loop {
+            let cell = if bytes.get(at) == Some(&b'"') {
+                let start = at + 1;
+                let opened = line;
+                let mut doubled = false;
+                at = start;
+                loop {
+                    match bytes.get(at) {
+                        None => return Err(TableError::OpenQuote { file: file.into(), line: opened }),
+                        Some(b'"') if bytes.get(at + 1) == Some(&b'"') => {
+                            doubled = true;
+                            at += 2;
+                        }
+                        Some(b'"') => break,
+                        Some(byte) => {
+                            line += usize::from(*byte == b'\n');
+                            at += 1;
+                        }
+                    }
+                }
+                let end = at;
+                at += 1;
+                if !matches!(bytes.get(at), None | Some(b'\n' | b'\r')) && bytes.get(at) != Some(&separator) {
+                    return Err(TableError::StrayQuote { file: file.into(), line });
+                }
+                Cell { start, end, doubled }
+            } else {
+                let start = at;
+                while at < bytes.len() && bytes[at] != separator && bytes[at] != b'\n' {
+                    at += 1;
+                }
+                let mut end = at;
+                if end > start && bytes[end - 1] == b'\r' && bytes.get(at) != Some(&separator) {
+                    end -= 1;
+                }
+                Cell { start, end, doubled: false }
+            };
+            record.push(cell);
+            if bytes.get(at) == Some(&separator) {
+                at += 1;
+                continue;
+            }
+            if bytes.get(at) == Some(&b'\r') {
+                at += 1;
+            }
+            if bytes.get(at) == Some(&b'\n') {
+                at += 1;
+                line += 1;
+            }
+            break;
+        }
+        let blank = record.len() == 1 && record[0].start == record[0].end;
+        if names.is_empty() {
+            for (position, cell) in record.iter().enumerate() {
+                let name = cell.text(text).trim().to_owned();
+                if name.is_empty() {
+                    return Err(if blank {
+                        TableError::Empty { file: file.into() }
+                    } else {
+                        TableError::UnnamedColumn { position: position + 1 }
+                    });
+                }
+                names.push(name);
+            }
+            columns = vec![Vec::new(); names.len()];
+        } else if blank && names.len() > 1 {
+            // An empty line says nothing; editors leave one at the end.
+        } else if record.len() != names.len() {
+            return Err(TableError::Ragged {
+                file: file.into(),
+                line: record_line,
+                got: record.len(),
+                expected: names.len(),
+            });
+        } else {
+            for (column, cell) in columns.iter_mut().zip(&record) {
+                column.push(*cell);
+            }
+        }
+    }
+    if names.is_empty() {
+        return Err(TableError::Empty { file: file.into() });
+    }
+    Ok((names, columns))
+}
+
+fn column_from_cells(
+    text: &str,
+    name: &str,
+    cells: &[Cell],
+    declared: Option<&Declared>,
+) -> Result<Column, TableError> {
+    if matches!(declared, None | Some(Declared::Number)) {
+        let mut numbers = Vec::with_capacity(cells.len());
+        for cell in cells {
+            let cell = &text[cell.start..cell.end];
+            if cell.is_empty() {
+                numbers.push(f64::NAN);
+            } else if let Some(number) = parse_number(cell) {
+                numbers.push(number);
+            } else if declared.is_some() {
+                return Err(TableError::NotNumeric { name: name.into(), example: cell.into() });
+            } else {
+                break;
+            }
+        }
+        if numbers.len() == cells.len() {
+            return Ok(Column::Number(numbers));
+        }
+    }
+    let mut builder = CategoryBuilder::default();
+    for cell in cells {
+        let cell = cell.text(text);
+        builder.push((!cell.is_empty()).then_some(&*cell));
+    }
+    let column = builder.finish();
+    match declared {
+        Some(declared) => column.declare(name, declared),
+        None => Ok(column),
+    }
+}
+
+impl TryFrom<serde_json::Value> for Declared {
+    type Error = String;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, String> {
+        match value {
+            serde_json::Value::String(word) if word == "category" => Ok(Self::Category),
+            serde_json::Value::String(word) if word == "number" => Ok(Self::Number),
+            serde_json::Value::Array(levels) => levels
+                .into_iter()
+                .map(|level| match level {
+                    serde_json::Value::String(text) => Ok(text),
+                    serde_json::Value::Number(number) => Ok(number.to_string()),
+                    other => Err(format!("types: `{other}` is not a level; give text or numbers")),
+                })
+                .collect::<Result<_, _>>()
+                .map(Self::Levels),
+            other => Err(format!(
+                "types: `{other}` is not a type; give \"category\", \"number\" or the list of levels in order"
+            )),
+        }
+    }
+}
+
+impl From<Declared> for serde_json::Value {
+    fn from(declared: Declared) -> Self {
+        match declared {
+            Declared::Category => "category".into(),
+            Declared::Number => "number".into(),
+            Declared::Levels(levels) => levels.into(),
+        }
+    }
+}

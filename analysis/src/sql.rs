@@ -1,1 +1,0 @@
-//! The expressions of plans (`derive`, `where`): a small, exact subset of SQL with three-valued logic.
