@@ -6,15 +6,8 @@
 pub type Matrix = Vec<Vec<f64>>;
 
 fn matrix(n: usize, diagonal: impl Fn(usize) -> f64, pair: impl Fn(usize, usize) -> f64) -> Matrix {
-    let mut joint = vec![vec![0.0; n]; n];
-    for i in 0..n {
-        joint[i][i] = diagonal(i);
-        for j in 0..i {
-            joint[i][j] = pair(i, j);
-            joint[j][i] = joint[i][j];
-        }
-    }
-    joint
+    let cell = |i: usize, j: usize| if i == j { diagonal(i) } else { pair(i.max(j), i.min(j)) };
+    (0..n).map(|i| (0..n).map(|j| cell(i, j)).collect()).collect()
 }
 
 /// Simple random sampling of `n` from `units`: π_ij = n (n − 1) / (N (N − 1)); for `asked` units.
