@@ -1,1 +1,29 @@
 //! From a frame to a documented probability sample.
+//!
+//! Read in this order: [`plan`] says what a plan may contain, [`frame`] checks the list of units,
+//! [`strata`] forms and merges strata, [`allocation`] and [`bethel`] share the sample among them,
+//! [`probabilities`] and [`selection`] hold the methods, [`draw`] puts them together and
+//! [`document`] writes the result. [`size`] answers "how many", [`household`] "which adult".
+
+pub mod allocate;
+pub mod allocation;
+pub mod bethel;
+pub mod document;
+pub mod draw;
+pub mod frame;
+pub mod household;
+pub mod joint;
+mod listing;
+pub mod plan;
+pub mod probabilities;
+pub mod problem;
+mod sample;
+pub mod selection;
+pub mod size;
+pub mod strata;
+
+pub use document::{DesignDocument, Drawn, StratumSummary};
+pub use draw::{draw, draw_from, draw_listing, draw_listing_from};
+pub use frame::Frame;
+pub use plan::Plan;
+pub use problem::{Problem, SamplingError};

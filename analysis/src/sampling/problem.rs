@@ -1,0 +1,69 @@
+//! What can be wrong with a plan or a frame: each problem says where, what, and what now.
+
+use std::fmt;
+
+use crate::table::nearest;
+
+/// One thing to correct.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// File, row and column, or the plan's field: `frame.csv, row 17`.
+    pub place: String,
+    pub what: String,
+    /// What to do now.
+    pub remedy: String,
+}
+
+impl Problem {
+    pub fn new(place: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { place: place.into(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.place, self.what, self.remedy)
+    }
+}
+
+/// Why there is no sample.
+#[derive(Debug, thiserror::Error)]
+pub enum SamplingError {
+    /// Everything that is wrong, at once.
+    #[error("{}", lines(.0))]
+    Problems(Vec<Problem>),
+    #[error("{file}: cannot be read: {reason}; check the path and that the file is UTF-8 text")]
+    Unreadable { file: String, reason: String },
+    #[error("{file}: cannot be written: {reason}; check that the folder exists and may be written to")]
+    Unwritable { file: String, reason: String },
+    #[error("{file}: is not a valid plan: {reason}")]
+    PlanSyntax { file: String, reason: String },
+}
+
+impl SamplingError {
+    /// A single problem.
+    pub fn one(place: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Problems(vec![Problem::new(place, what, remedy)])
+    }
+}
+
+impl From<Problem> for SamplingError {
+    fn from(problem: Problem) -> Self {
+        Self::Problems(vec![problem])
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// "did you mean `adults`?" for a name that is nearly one of `known`, else the list of what there is.
+pub(crate) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            format!("there are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
