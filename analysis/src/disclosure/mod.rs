@@ -1,1 +1,24 @@
 //! The gate: what may leave, and what is hidden.
+//!
+//! Figures, rows and tables that passed have types of their own ([`Figure`], [`SafeRow`], [`SafeTable`]) whose
+//! fields are private: charts, reports and exports accept nothing else, so a figure that did not pass the
+//! gate does not compile into an output.
+//!
+//! ```compile_fail
+//! // A figure cannot be written down, it must pass `gate`.
+//! let figure = analysis::disclosure::Figure { estimate: Some(0.5), ..Default::default() };
+//! ```
+
+mod bins;
+mod estimates;
+mod figure;
+mod merging;
+mod rules;
+mod table;
+
+pub use bins::{Bin, SafeBins};
+pub use estimates::{GateError, SafeRow, gate};
+pub use figure::{Figure, Standing};
+pub use merging::{Merged, merge_small_groups};
+pub use rules::Rules;
+pub use table::{Cell, SafeTable};
