@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use surveys::halves;
+use surveys::form::Compiled;
 use surveys::questionnaire::Questionnaire;
-use surveys::submission::{self, Submission};
-use surveys::xlsform;
-use uuid::Uuid;
+use surveys::submission::{self, AnswerValue, Submission};
+use surveys::{halves, xlsform};
 
 use crate::db::{self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome};
 use crate::fieldwork::dispositions::{Class, Disposition};
@@ -46,6 +45,30 @@ impl From<db::Error> for IntakeError {
 pub struct ReadForm {
     pub record: db::Form,
     pub questionnaire: Questionnaire,
+    pub compiled: Compiled,
+}
+
+impl ReadForm {
+    /// The answer to the first question of that name, as text; `None` where it was not asked or not answered.
+    pub fn text(&self, submission: &Submission, name: &str) -> Option<String> {
+        submission::answers(&self.compiled, submission)
+            .into_iter()
+            .find(|answer| *self.compiled.items[answer.item].name == *name)
+            .and_then(|answer| text_of(answer.value))
+    }
+}
+
+/// An answer as the analysis file holds it; don't know and refused keep their codes.
+pub fn text_of(value: AnswerValue) -> Option<String> {
+    match value {
+        AnswerValue::Text(text) | AnswerValue::Code(text) | AnswerValue::Unreadable(text) => Some(text),
+        AnswerValue::Integer(number) => Some(number.to_string()),
+        AnswerValue::Number(number) => Some(number.to_string()),
+        AnswerValue::Codes(codes) => Some(codes.join(" ")),
+        AnswerValue::DontKnow => Some(submission::DONT_KNOW.to_owned()),
+        AnswerValue::Refused => Some(submission::REFUSED.to_owned()),
+        AnswerValue::NotAsked | AnswerValue::Missing | AnswerValue::Sealed => None,
+    }
 }
 
 type FormKey = (i64, String, String);
@@ -123,7 +146,11 @@ impl Receiver {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();
             IntakeError::Unavailable(format!("form `{form}` cannot be read any more: {first}"))
         })?;
-        let read = Arc::new(ReadForm { record, questionnaire: read.questionnaire });
+        let compiled = Compiled::new(&read.questionnaire).map_err(|errors| {
+            let first = errors.first().map(ToString::to_string).unwrap_or_default();
+            IntakeError::Unavailable(format!("form `{form}` cannot be run any more: {first}"))
+        })?;
+        let read = Arc::new(ReadForm { record, questionnaire: read.questionnaire, compiled });
         self.forms.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&read));
         Ok(read)
     }
@@ -138,7 +165,7 @@ impl Receiver {
     ) -> Result<Outcome, IntakeError> {
         let unreadable = |e: submission::ReadError| IntakeError::Unreadable(e.to_string());
         let head = submission::head(&xml).map_err(unreadable)?;
-        let version = head.version.clone().unwrap_or_default();
+        let version = head.version.clone();
         let form = self.read_form(project, &head.form_id, &version)?;
         if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
             return Err(IntakeError::ClosedForm { form: head.form_id });
@@ -146,8 +173,8 @@ impl Receiver {
         let instance_id = head.instance_id.clone().ok_or_else(|| {
             IntakeError::Unreadable("meta/instanceID is missing; the form must give each interview its id".into())
         })?;
-        let submission = submission::read(&form.questionnaire, &xml).map_err(unreadable)?;
-        let (visit, reporting_area) = self.find_case(project, &submission, now)?;
+        let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
+        let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
         let parts = halves::split(&form.questionnaire, &xml)
             .map_err(|e| IntakeError::Unreadable(e.to_string()))?;
         let key = self.key(project)?;
@@ -193,12 +220,12 @@ impl Receiver {
     fn find_case(
         &self,
         project: i64,
+        form: &ReadForm,
         submission: &Submission,
         now: DateTime<Utc>,
     ) -> Result<(Option<CaseVisit>, Option<String>), IntakeError> {
-        let (Some(village), Some(household)) =
-            (submission.text("village"), submission.text("household").and_then(|h| h.parse::<i64>().ok()))
-        else {
+        let text = |name: &str| form.text(submission, name);
+        let (Some(village), Some(household)) = (text("village"), text("household").and_then(|h| h.parse().ok())) else {
             return Ok((None, None));
         };
         let Some(case) = self.field.read(|db| db.find_case_of_dwelling(project, &village, household))? else {
@@ -207,8 +234,8 @@ impl Receiver {
         let area = serde_json::from_str::<serde_json::Value>(&case.sampling)
             .ok()
             .and_then(|row| row["reporting_area"].as_str().map(str::to_owned));
-        let attempt = submission.text("attempt").and_then(|a| a.parse().ok()).unwrap_or(1);
-        let Some(disposition) = submission.text("disposition").and_then(|d| Disposition::from_code(&d)) else {
+        let attempt = text("attempt").and_then(|a| a.parse().ok()).unwrap_or(1);
+        let Some(disposition) = text("disposition").and_then(|d| Disposition::from_code(&d)) else {
             return Ok((None, area));
         };
         let status = match disposition.class() {

@@ -2,5 +2,11 @@
 //!
 //! The rooms and the one way that imports run are described in ARCHITECTURE.md.
 
+pub mod config;
 pub mod db;
+pub mod demo;
+pub mod fieldwork;
+pub mod intake;
 pub mod keys;
+pub mod openrosa;
+pub mod web;

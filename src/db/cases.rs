@@ -212,6 +212,18 @@ impl FieldDb<'_> {
         row.map(Row::into_case).transpose()
     }
 
+    /// The case of a dwelling: a village of the sample and a serial number in its list.
+    pub fn find_case_of_dwelling(
+        &mut self,
+        project: i64,
+        village: &str,
+        household: i64,
+    ) -> Result<Option<Case>, Error> {
+        let dwelling = cases::project.eq(project).and(cases::village.eq(village)).and(cases::household.eq(household));
+        let row: Option<Row> = cases::table.filter(dwelling).select(Row::as_select()).first(self.0).optional()?;
+        row.map(Row::into_case).transpose()
+    }
+
     /// All cases of a project by village, role (main first) and drawn order.
     pub fn list_cases(&mut self, project: i64) -> Result<Vec<Case>, Error> {
         let rows: Vec<Row> =
