@@ -24,6 +24,7 @@ pub use dates::{Moment, format_moment};
 pub use evaluate::{Environment, EvaluateError, Lookups, NoLookups, Scope};
 pub use function::Function;
 pub use numbers::{java_number, plain_number};
+pub(crate) use randomize::uuid;
 pub use references::Reference;
 pub use tree::{Kind, Node, NodeId, Tree};
 pub use values::{NodeSet, Value};
@@ -38,6 +39,16 @@ pub enum Dialect {
     WebForms,
     /// ODK Collect's engine.
     JavaRosa,
+}
+
+/// Where a `${name}` stands, since its path depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    Plain,
+    /// Inside `[…]` of an `instance()` path: the path starts with `current()/`.
+    InstancePredicate,
+    /// As a path argument of `indexed-repeat`: the path is absolute.
+    IndexedRepeat,
 }
 
 /// A parsed expression.
@@ -108,12 +119,13 @@ impl Expression {
     }
 
     /// The same expression with each `${name}` replaced by what `path` gives for it (an XPath such
-    /// as `/data/age` or `../age`). Names without a path are returned as the error.
-    pub fn resolve(&self, path: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+    /// as `/data/age` or `../age`), by name and the spot where it stands. Names without a path are
+    /// returned as the error.
+    pub fn resolve(&self, path: &dyn Fn(&str, Spot) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut unknown = Vec::new();
         let mut root = self.root.clone();
-        syntax::replace_questions(&mut root, &mut |name| {
-            let parsed = path(name).and_then(|text| parser::parse(&text).ok());
+        syntax::replace_questions(&mut root, Spot::Plain, &mut |name, spot| {
+            let parsed = path(name, spot).and_then(|text| parser::parse(&text).ok());
             if parsed.is_none() && !unknown.iter().any(|u| u == name) {
                 unknown.push(name.to_owned());
             }
@@ -149,6 +161,22 @@ impl Expression {
             Value::Nodes(nodes) => Ok(nodes),
             _ => Ok(NodeSet::default()),
         }
+    }
+
+    /// Texts of the nodes that a path yields, or of their first child of that name.
+    pub fn evaluate_texts(&self, scope: &Scope<'_>, child: Option<&str>) -> Result<Vec<String>, EvaluateError> {
+        let set = self.evaluate_nodes(scope)?;
+        let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
+        let text = |node: &NodeId| match child {
+            None => Some(tree.text(*node).into_owned()),
+            Some(name) => tree.named(*node, name).next().map(|inner| tree.text(inner).into_owned()),
+        };
+        Ok(set.nodes.iter().filter_map(text).collect())
+    }
+
+    /// It computes: its outermost part is an operator, not a value or a path.
+    pub fn is_arithmetic(&self) -> bool {
+        matches!(self.root, Expr::Binary(..))
     }
 
     /// Number bounds that a conjunction sets on `.`: `. >= 18 and . <= 110` gives (18, 110).

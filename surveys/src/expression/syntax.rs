@@ -1,6 +1,7 @@
 //! The syntax tree of an expression.
 
 use super::function::Function;
+use super::Spot;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expr {
@@ -109,29 +110,43 @@ pub(super) fn walk<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
 }
 
 /// Puts another expression in the place of each `${name}` for which `by` gives one.
-pub(super) fn replace_questions(expr: &mut Expr, by: &mut dyn FnMut(&str) -> Option<Expr>) {
+pub(super) fn replace_questions(
+    expr: &mut Expr,
+    spot: Spot,
+    by: &mut dyn FnMut(&str, Spot) -> Option<Expr>,
+) {
     match expr {
         Expr::Number(_) | Expr::Text(_) => {}
         Expr::Question(name) => {
-            if let Some(other) = by(name) {
+            if let Some(other) = by(name, spot) {
                 *expr = other;
             }
         }
-        Expr::Negate(inner) => replace_questions(inner, by),
+        Expr::Negate(inner) => replace_questions(inner, spot, by),
         Expr::Binary(_, left, right) => {
-            replace_questions(left, by);
-            replace_questions(right, by);
+            replace_questions(left, spot, by);
+            replace_questions(right, spot, by);
+        }
+        Expr::Call(Function::IndexedRepeat, arguments) => {
+            for (i, argument) in arguments.iter_mut().enumerate() {
+                let named = i == 0 || i % 2 == 1;
+                replace_questions(argument, if named { Spot::IndexedRepeat } else { spot }, by);
+            }
         }
         Expr::Call(_, arguments) => {
-            arguments.iter_mut().for_each(|argument| replace_questions(argument, by));
+            arguments.iter_mut().for_each(|argument| replace_questions(argument, spot, by));
         }
         Expr::Path(path) => {
+            let mut inside = spot;
             if let Start::Expr(base, predicates) = &mut path.start {
-                replace_questions(base, by);
-                predicates.iter_mut().for_each(|predicate| replace_questions(predicate, by));
+                if matches!(&**base, Expr::Call(Function::Instance, _)) {
+                    inside = Spot::InstancePredicate;
+                }
+                replace_questions(base, spot, by);
+                predicates.iter_mut().for_each(|predicate| replace_questions(predicate, inside, by));
             }
             for step in &mut path.steps {
-                step.predicates.iter_mut().for_each(|predicate| replace_questions(predicate, by));
+                step.predicates.iter_mut().for_each(|predicate| replace_questions(predicate, inside, by));
             }
         }
     }
