@@ -219,7 +219,12 @@ fn compare(operator: Operator, a: &Value, b: &Value, scope: &Scope<'_>) -> Resul
     Ok(false)
 }
 
-fn compare_single(operator: Operator, a: &Value, b: &Value, scope: &Scope<'_>) -> Result<bool, EvaluateError> {
+fn compare_single(
+    operator: Operator,
+    a: &Value,
+    b: &Value,
+    scope: &Scope<'_>,
+) -> Result<bool, EvaluateError> {
     let by_number = |f: fn(&f64, &f64) -> bool| -> Result<bool, EvaluateError> {
         Ok(f(&a.number(scope)?, &b.number(scope)?))
     };
@@ -257,7 +262,9 @@ pub(super) fn nodes(path: &Path, scope: &Scope<'_>, at: At<'_>) -> Result<NodeSe
     let absolute = path.start == Start::Root;
     let mut set = match &path.start {
         Start::Root => NodeSet { instance: None, nodes: vec![NodeId::DOCUMENT], attribute: None },
-        Start::Here => NodeSet { instance: at.instance.map(str::to_owned), nodes: vec![at.node], attribute: None },
+        Start::Here => {
+            NodeSet { instance: at.instance.map(str::to_owned), nodes: vec![at.node], attribute: None }
+        }
         Start::Expr(base, predicates) => {
             let Value::Nodes(mut set) = value(base, scope, at)? else {
                 return Err(EvaluateError::new("only a path can be followed by `/` or `[`"));
@@ -315,7 +322,13 @@ fn stepped(
             (Axis::Parent, test) => {
                 tree.get(node).parent.into_iter().filter(|parent| fits(tree, *parent, test)).collect()
             }
-            (Axis::Itself, test) => if fits(tree, node, test) { vec![node] } else { Vec::new() },
+            (Axis::Itself, test) => {
+                if fits(tree, node, test) {
+                    vec![node]
+                } else {
+                    Vec::new()
+                }
+            }
             (Axis::DescendantOrSelf, test) => {
                 let all = tree.descendants_or_self(node);
                 all.into_iter().filter(there).filter(|id| fits(tree, *id, test)).collect()
@@ -336,7 +349,9 @@ fn stepped(
         }
         // Several repeats lead up to one parent, which counts once.
         let may_double = matches!(step.axis, Axis::Parent | Axis::DescendantOrSelf);
-        found.extend(candidates.into_iter().filter(|id| !may_double || !found.contains(id)).collect::<Vec<_>>());
+        found.extend(
+            candidates.into_iter().filter(|id| !may_double || !found.contains(id)).collect::<Vec<_>>(),
+        );
     }
     Ok(found)
 }

@@ -32,7 +32,8 @@ const WORDS: [&str; 4] = ["and", "or", "div", "mod"];
 /// Tokens in order.
 pub(super) fn tokens(source: &str) -> Result<Vec<Spanned>, ParseError> {
     let characters: Vec<char> = source.chars().collect();
-    let fail = |at: usize, message: String| ParseError { source_text: source.to_owned(), at: at + 1, message };
+    let fail =
+        |at: usize, message: String| ParseError { source_text: source.to_owned(), at: at + 1, message };
     let mut found: Vec<Spanned> = Vec::new();
     let mut i = 0;
     while i < characters.len() {
@@ -78,7 +79,8 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Spanned>, ParseError> {
             i = name_end(&characters, i);
             let word: String = characters[at..i].iter().collect();
             // `a:b` is a prefixed name, `a::b` an axis.
-            let colon = characters.get(i) == Some(&':') && characters.get(i + 1).is_some_and(|n| is_name_start(*n));
+            let colon =
+                characters.get(i) == Some(&':') && characters.get(i + 1).is_some_and(|n| is_name_start(*n));
             if colon {
                 let local = i + 1;
                 i = name_end(&characters, local);
@@ -91,9 +93,9 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Spanned>, ParseError> {
             } else {
                 Token::Name(word)
             }
-        } else if let Some(mark) = MARKS.iter().find(|mark| {
-            mark.chars().enumerate().all(|(k, m)| characters.get(i + k) == Some(&m))
-        }) {
+        } else if let Some(mark) =
+            MARKS.iter().find(|mark| mark.chars().enumerate().all(|(k, m)| characters.get(i + k) == Some(&m)))
+        {
             i += mark.len();
             if *mark == "*" && operator_is_due(found.last()) { Token::Word("*") } else { Token::Mark(mark) }
         } else {

@@ -164,7 +164,11 @@ impl Expression {
     }
 
     /// Texts of the nodes that a path yields, or of their first child of that name.
-    pub fn evaluate_texts(&self, scope: &Scope<'_>, child: Option<&str>) -> Result<Vec<String>, EvaluateError> {
+    pub fn evaluate_texts(
+        &self,
+        scope: &Scope<'_>,
+        child: Option<&str>,
+    ) -> Result<Vec<String>, EvaluateError> {
         let set = self.evaluate_nodes(scope)?;
         let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
         let text = |node: &NodeId| match child {

@@ -73,7 +73,8 @@ impl Parser<'_> {
     }
 
     fn fail(&self, message: &str) -> ParseError {
-        let at = self.tokens.get(self.next).map_or_else(|| self.source.chars().count() + 1, |spanned| spanned.at);
+        let at =
+            self.tokens.get(self.next).map_or_else(|| self.source.chars().count() + 1, |spanned| spanned.at);
         ParseError { source_text: self.source.to_owned(), at, message: message.to_owned() }
     }
 
@@ -266,9 +267,9 @@ impl Parser<'_> {
     fn call(&mut self, name: &str) -> Result<Expr, ParseError> {
         let Some(function) = Function::named(name) else {
             let near = Function::names().min_by_key(|known| distance(known, name));
-            let hint = near.filter(|known| distance(known, name) <= 3).map_or_else(String::new, |known| {
-                format!("; did you mean `{known}()`?")
-            });
+            let hint = near
+                .filter(|known| distance(known, name) <= 3)
+                .map_or_else(String::new, |known| format!("; did you mean `{known}()`?"));
             return Err(self.fail(&format!("`{name}()` is not a function of the form language{hint}")));
         };
         let start = self.next;

@@ -33,8 +33,8 @@ pub(super) fn area(points: &[Point]) -> f64 {
     let mut total = 0.0;
     for (i, start) in points.iter().enumerate() {
         let end = points[(i + 1) % points.len()];
-        total += (end.1 - start.1).to_radians()
-            * (2.0 + end.0.to_radians().sin() + start.0.to_radians().sin());
+        total +=
+            (end.1 - start.1).to_radians() * (2.0 + end.0.to_radians().sin() + start.0.to_radians().sin());
     }
     hundredths((total * EARTH_RADIUS_METRES * EARTH_RADIUS_METRES / 2.0).abs())
 }
@@ -66,9 +66,7 @@ pub(super) fn inside(point: Point, ring: &[Point]) -> bool {
     let mut inside = false;
     for (i, a) in ring.iter().enumerate() {
         let b = ring[(i + ring.len() - 1) % ring.len()];
-        if (a.0 > point.0) != (b.0 > point.0)
-            && point.1 < (b.1 - a.1) * (point.0 - a.0) / (b.0 - a.0) + a.1
-        {
+        if (a.0 > point.0) != (b.0 > point.0) && point.1 < (b.1 - a.1) * (point.0 - a.0) / (b.0 - a.0) + a.1 {
             inside = !inside;
         }
     }

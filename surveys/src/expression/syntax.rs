@@ -1,7 +1,7 @@
 //! The syntax tree of an expression.
 
-use super::function::Function;
 use super::Spot;
+use super::function::Function;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expr {
@@ -110,11 +110,7 @@ pub(super) fn walk<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
 }
 
 /// Puts another expression in the place of each `${name}` for which `by` gives one.
-pub(super) fn replace_questions(
-    expr: &mut Expr,
-    spot: Spot,
-    by: &mut dyn FnMut(&str, Spot) -> Option<Expr>,
-) {
+pub(super) fn replace_questions(expr: &mut Expr, spot: Spot, by: &mut dyn FnMut(&str, Spot) -> Option<Expr>) {
     match expr {
         Expr::Number(_) | Expr::Text(_) => {}
         Expr::Question(name) => {
@@ -180,10 +176,18 @@ pub(super) fn bounds(expr: &Expr) -> (Option<f64>, Option<f64>) {
         }
         (Operator::Equal, Some(n)) => (Some(n), Some(n)),
         (Operator::Less | Operator::LessOrEqual, Some(n)) => {
-            if flipped { (Some(n), None) } else { (None, Some(n)) }
+            if flipped {
+                (Some(n), None)
+            } else {
+                (None, Some(n))
+            }
         }
         (Operator::Greater | Operator::GreaterOrEqual, Some(n)) => {
-            if flipped { (None, Some(n)) } else { (Some(n), None) }
+            if flipped {
+                (None, Some(n))
+            } else {
+                (Some(n), None)
+            }
         }
         _ => (None, None),
     }

@@ -1,10 +1,10 @@
 //! Values of expressions and how each engine turns one kind into another.
 
+use super::Dialect;
 use super::dates::Moment;
 use super::evaluate::{EvaluateError, Scope};
 use super::numbers::{from_text, java_number, plain_number};
 use super::tree::{Kind, NodeId, Tree};
-use super::Dialect;
 
 /// Nodes of one tree, in document order.
 #[derive(Clone, Debug, Default, PartialEq)]

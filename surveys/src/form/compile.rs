@@ -69,7 +69,13 @@ struct Compiler<'o> {
 }
 
 impl Compiler<'_> {
-    fn item(&mut self, index: usize, place: &Place<'_>, in_meta: bool, instances: &HashMap<String, Tree>) -> Item {
+    fn item(
+        &mut self,
+        index: usize,
+        place: &Place<'_>,
+        in_meta: bool,
+        instances: &HashMap<String, Tree>,
+    ) -> Item {
         let node = place.node;
         let logic = &node.logic;
         let own_constraint = node.kind().and_then(|kind| kind.row().constraint);
@@ -84,7 +90,8 @@ impl Compiler<'_> {
             let source = self.outline.questionnaire.settings.instance_name.as_deref();
             calculation = self.expression(index, "instance_name", source);
         }
-        let triggers = logic.trigger.iter().filter_map(|name| self.outline.named(name).first().copied()).collect();
+        let triggers =
+            logic.trigger.iter().filter_map(|name| self.outline.named(name).first().copied()).collect();
         Item {
             name: Arc::from(node.name.as_str()),
             path: place.path.clone(),
@@ -101,7 +108,10 @@ impl Compiler<'_> {
             calculation,
             triggers,
             default: self.default_value(index, node),
-            choices: node.question().and_then(|q| q.choices.as_ref()).and_then(|c| self.choices(index, c, instances)),
+            choices: node
+                .question()
+                .and_then(|q| q.choices.as_ref())
+                .and_then(|c| self.choices(index, c, instances)),
             role,
             kind,
         }
@@ -110,13 +120,19 @@ impl Compiler<'_> {
     fn role(&mut self, index: usize, node: &Node) -> Role {
         match &node.body {
             Body::Group(_) => Role::Group,
-            Body::Repeat(repeat) => Role::Repeat(self.expression(index, "repeat_count", repeat.count.as_deref())),
+            Body::Repeat(repeat) => {
+                Role::Repeat(self.expression(index, "repeat_count", repeat.count.as_deref()))
+            }
             Body::Question(question) => {
                 let mut stored = question.kind.row().stored;
                 let mut range = None;
                 if question.kind == QuestionType::Range {
                     let given = |name: &str, otherwise: f64| {
-                        question.parameters.get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(otherwise)
+                        question
+                            .parameters
+                            .get(name)
+                            .and_then(|text| text.trim().parse().ok())
+                            .unwrap_or(otherwise)
                     };
                     let (start, end, step) = (given("start", 1.0), given("end", 10.0), given("step", 1.0));
                     range = Some((start, end, step));
@@ -148,7 +164,12 @@ impl Compiler<'_> {
         Some(Default::Static(text.to_owned()))
     }
 
-    fn choices(&mut self, index: usize, source: &Source, instances: &HashMap<String, Tree>) -> Option<Choices> {
+    fn choices(
+        &mut self,
+        index: usize,
+        source: &Source,
+        instances: &HashMap<String, Tree>,
+    ) -> Option<Choices> {
         let (list, value, absent) = match &source.source {
             ChoiceSource::List(list) | ChoiceSource::External(list) => {
                 if !instances.contains_key(list) {
@@ -173,7 +194,12 @@ impl Compiler<'_> {
                     None => format!("${{{question}}}"),
                 };
                 let nodes = self.expression(index, "type", Some(&text))?;
-                return Some(Choices { nodes, value: Some(question.clone()), list: String::new(), absent: false });
+                return Some(Choices {
+                    nodes,
+                    value: Some(question.clone()),
+                    list: String::new(),
+                    absent: false,
+                });
             }
         };
         let filter = source.filter.as_deref().map_or_else(String::new, |filter| format!("[{filter}]"));
@@ -244,7 +270,8 @@ pub(crate) fn path_to(outline: &Outline<'_>, from: usize, name: &str, spot: Spot
         [first, ..] => *first,
     };
     let path = &outline.places[target].path;
-    let shared = outline.repeats_around(target).any(|repeat| outline.repeats_around(from).any(|own| own == repeat));
+    let shared =
+        outline.repeats_around(target).any(|repeat| outline.repeats_around(from).any(|own| own == repeat));
     if spot == Spot::IndexedRepeat || !shared {
         return Some(path.clone());
     }
@@ -268,7 +295,10 @@ fn is_dynamic(text: &str, dashed: bool) -> bool {
         return true;
     }
     let words = text.split_whitespace().any(|word| matches!(word, "div" | "mod"));
-    parsed.is_arithmetic() && (words || text.contains(['+', '*', '|']) || (!dashed && text.trim_start_matches('-').contains('-')))
+    parsed.is_arithmetic()
+        && (words
+            || text.contains(['+', '*', '|'])
+            || (!dashed && text.trim_start_matches('-').contains('-')))
 }
 
 fn kind_of(stored: Stored) -> Kind {

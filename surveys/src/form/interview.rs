@@ -249,6 +249,19 @@ impl<'f> Interview<'f> {
         condition.evaluate_condition(&Scope { main: &self.tree, node, environment: &environment })
     }
 
+    /// Whether a condition would hold if the node had that answer.
+    pub fn would_hold(&mut self, condition: &Expression, node: NodeId, text: &str) -> bool {
+        let before = std::mem::replace(&mut self.tree.get_mut(node).text, text.to_owned());
+        let holds = self.holds(condition, node).unwrap_or(false);
+        self.tree.get_mut(node).text = before;
+        holds
+    }
+
+    /// The node keeps its value from now on, whatever its calculation says.
+    pub fn keep(&mut self, node: NodeId) {
+        self.kept.insert(node);
+    }
+
     /// The codes that a select offers at a node; `None` where it is no select or its file is absent.
     pub fn codes(&self, node: NodeId) -> Option<Vec<String>> {
         let choices = self.form.items[self.item(node)?].choices.as_ref()?;
@@ -267,7 +280,8 @@ impl<'f> Interview<'f> {
         item: usize,
     ) -> Result<String, EvaluateError> {
         let environment = self.environment();
-        let text = expression.evaluate_stored(&Scope { main: &self.tree, node, environment: &environment })?;
+        let text =
+            expression.evaluate_stored(&Scope { main: &self.tree, node, environment: &environment })?;
         // An integer node keeps the whole part.
         if self.form.items[item].stored() == Some(Stored::Integer) && !text.is_empty() {
             return Ok(match (text.parse::<f64>(), self.setup.dialect) {

@@ -28,9 +28,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
             let code = if index >= 0.0 { list.split_whitespace().nth(index as usize) } else { None };
             Ok(Value::Text(code.unwrap_or_default().to_owned()))
         }
-        Function::CountSelected => {
-            Ok(Value::Number(call.text(0)?.split_whitespace().count() as f64))
-        }
+        Function::CountSelected => Ok(Value::Number(call.text(0)?.split_whitespace().count() as f64)),
         Function::ChoiceName => {
             let (value, path) = (call.text(0)?, call.text(1)?);
             let label = lookups.choice_label(path.trim(), &value);

@@ -52,8 +52,9 @@ fn matches(text: &str, pattern: &str, whole: bool) -> std::result::Result<bool, 
         let source = if whole { format!("^(?:{pattern})$") } else { pattern.to_owned() };
         // `\d` and `\w` mean ASCII in both engines, while letters of any script stand for themselves.
         let source = ascii_classes(&source);
-        let compiled = Regex::new(&source)
-            .map_err(|_| EvaluateError::new(format!("`{pattern}` is not a regular expression that can be read")))?;
+        let compiled = Regex::new(&source).map_err(|_| {
+            EvaluateError::new(format!("`{pattern}` is not a regular expression that can be read"))
+        })?;
         let answer = compiled.is_match(text);
         if patterns.len() > 1_000 {
             patterns.clear();

@@ -86,19 +86,82 @@ pub(super) fn call(function: Function, arguments: &[Expr], scope: &Scope<'_>, at
         return Err(EvaluateError::new(format!("JavaRosa has no function `{}()`", function.name())));
     }
     match function {
-        F::Concat | F::Join | F::Substr | F::Substring | F::SubstringBefore | F::SubstringAfter
-        | F::Translate | F::StringLength | F::NormalizeSpace | F::Contains | F::StartsWith | F::EndsWith
-        | F::Uuid | F::Digest | F::Base64Decode | F::Text => text::call(&call),
-        F::If | F::Coalesce | F::Once | F::True | F::False | F::Boolean | F::BooleanFromString | F::Not
-        | F::Regex | F::Checklist | F::WeightedChecklist => logic::call(&call),
-        F::Number | F::Random | F::Int | F::Sum | F::Max | F::Min | F::Round | F::Pow | F::Log | F::Log10
-        | F::Abs | F::Sin | F::Cos | F::Tan | F::Asin | F::Acos | F::Atan | F::Atan2 | F::Sqrt | F::Exp
-        | F::Exp10 | F::Pi | F::Floor | F::Ceiling => numbers::call(&call),
-        F::Count | F::CountNonEmpty | F::Position | F::Last | F::Name | F::LocalName | F::Instance
-        | F::Current | F::Randomize | F::IndexedRepeat | F::PullData => nodes::call(&call),
-        F::Today | F::Now | F::Date | F::DateTime | F::FormatDate | F::FormatDateTime | F::DecimalDateTime
+        F::Concat
+        | F::Join
+        | F::Substr
+        | F::Substring
+        | F::SubstringBefore
+        | F::SubstringAfter
+        | F::Translate
+        | F::StringLength
+        | F::NormalizeSpace
+        | F::Contains
+        | F::StartsWith
+        | F::EndsWith
+        | F::Uuid
+        | F::Digest
+        | F::Base64Decode
+        | F::Text => text::call(&call),
+        F::If
+        | F::Coalesce
+        | F::Once
+        | F::True
+        | F::False
+        | F::Boolean
+        | F::BooleanFromString
+        | F::Not
+        | F::Regex
+        | F::Checklist
+        | F::WeightedChecklist => logic::call(&call),
+        F::Number
+        | F::Random
+        | F::Int
+        | F::Sum
+        | F::Max
+        | F::Min
+        | F::Round
+        | F::Pow
+        | F::Log
+        | F::Log10
+        | F::Abs
+        | F::Sin
+        | F::Cos
+        | F::Tan
+        | F::Asin
+        | F::Acos
+        | F::Atan
+        | F::Atan2
+        | F::Sqrt
+        | F::Exp
+        | F::Exp10
+        | F::Pi
+        | F::Floor
+        | F::Ceiling => numbers::call(&call),
+        F::Count
+        | F::CountNonEmpty
+        | F::Position
+        | F::Last
+        | F::Name
+        | F::LocalName
+        | F::Instance
+        | F::Current
+        | F::Randomize
+        | F::IndexedRepeat
+        | F::PullData => nodes::call(&call),
+        F::Today
+        | F::Now
+        | F::Date
+        | F::DateTime
+        | F::FormatDate
+        | F::FormatDateTime
+        | F::DecimalDateTime
         | F::DecimalTime => times::call(&call),
-        F::Selected | F::SelectedAt | F::CountSelected | F::ChoiceName | F::Itext | F::Version
+        F::Selected
+        | F::SelectedAt
+        | F::CountSelected
+        | F::ChoiceName
+        | F::Itext
+        | F::Version
         | F::Property => choices::call(&call),
         F::Area | F::Distance | F::Geofence | F::Intersects => place(&call),
     }

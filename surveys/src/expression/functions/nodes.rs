@@ -22,7 +22,10 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
             let Value::Nodes(set) = set else {
                 return Err(EvaluateError::new(format!("`{}()` needs a path", call.function.name())));
             };
-            let name = set.tree(call.scope).zip(set.nodes.first()).map(|(tree, node)| tree.get(*node).name.to_string());
+            let name = set
+                .tree(call.scope)
+                .zip(set.nodes.first())
+                .map(|(tree, node)| tree.get(*node).name.to_string());
             Ok(Value::Text(name.unwrap_or_default()))
         }
         Function::Instance => {
@@ -87,15 +90,20 @@ fn indexed(call: &Call<'_, '_>) -> Result {
     pairs.sort_by_key(|(depth, _, _)| *depth);
     let mut around: Option<NodeId> = None;
     for (_, repeats, index) in pairs {
-        let mut inside =
-            repeats.into_iter().filter(|repeat| around.is_none_or(|outer| tree.ancestors(*repeat).any(|a| a == outer)));
+        let mut inside = repeats
+            .into_iter()
+            .filter(|repeat| around.is_none_or(|outer| tree.ancestors(*repeat).any(|a| a == outer)));
         around = inside.nth(index - 1);
         if around.is_none() {
             return nothing();
         }
     }
-    let nodes =
-        targets.nodes.iter().copied().filter(|node| tree.ancestors(*node).any(|a| Some(a) == around)).collect();
+    let nodes = targets
+        .nodes
+        .iter()
+        .copied()
+        .filter(|node| tree.ancestors(*node).any(|a| Some(a) == around))
+        .collect();
     Ok(Value::Nodes(NodeSet { nodes, ..targets }))
 }
 
