@@ -10,12 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::question_type::QuestionType;
 
+pub mod references;
+
 /// Text by language name as the workbook spells it (`Tiếng Việt (vi)`), see [`Language`].
-/// Text of a form without languages has the one key [`UNTRANSLATED`].
+/// Text that stands only in a column without a language has the one key [`UNTRANSLATED`] and is
+/// the same in all languages.
 pub type Text = IndexMap<String, String>;
 
-/// The language of a column without a language, in a form that names no default language.
-pub const UNTRANSLATED: &str = "default";
+/// The key of text that has no language.
+pub const UNTRANSLATED: &str = "";
+
+/// The name of the default language where the settings give none.
+pub const DEFAULT_LANGUAGE: &str = "default";
 
 /// One form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -188,7 +194,7 @@ pub struct Logic {
     pub required: Option<String>,
     pub readonly: Option<String>,
     pub calculation: Option<String>,
-    /// A value, or an expression where [`crate::xlsform::is_dynamic`] says so.
+    /// A value, or an expression where [`references::is_dynamic`] says so.
     pub default: Option<String>,
     /// Names of the questions whose change sets this one.
     pub trigger: Vec<String>,
@@ -412,6 +418,11 @@ impl Questionnaire {
     /// Whether the node at an absolute path belongs to the field half; see [`Outline::is_field`].
     pub fn is_field(&self, path: &str) -> bool {
         self.outline().is_field(path)
+    }
+
+    /// The name of the default language.
+    pub fn default_language(&self) -> &str {
+        self.settings.default_language.as_deref().unwrap_or(DEFAULT_LANGUAGE)
     }
 
     /// The tag of a language name, the name itself where it has none.

@@ -1,1 +1,0 @@
-//! Writes and reads ODK XForms.

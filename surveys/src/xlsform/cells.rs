@@ -1,0 +1,328 @@
+//! Cells of a workbook as text, sheet by sheet, from .xlsx, .xls, .csv and Markdown tables.
+
+use std::io::Cursor;
+
+use calamine::{Data, ExcelDateTime, Reader, Sheets};
+
+use super::Problem;
+
+/// The sheets that mean something in an XLSForm.
+pub const SHEETS: [&str; 6] = ["survey", "choices", "settings", "external_choices", "entities", "osm"];
+
+/// One sheet: its header and the rows that have any cell.
+#[derive(Clone, Debug, Default)]
+pub struct Sheet {
+    pub name: String,
+    /// Header texts by column; `None` where the header cell is empty.
+    pub header: Vec<Option<String>>,
+    pub rows: Vec<Row>,
+}
+
+/// One row: cells by column, `None` where empty.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// Counted from 1, the header is row 1.
+    pub number: u32,
+    pub cells: Vec<Option<String>>,
+}
+
+/// All sheets of a file that an XLSForm uses, and the names of the others.
+#[derive(Clone, Debug, Default)]
+pub struct Workbook {
+    pub sheets: Vec<Sheet>,
+    pub other_names: Vec<String>,
+}
+
+impl Workbook {
+    pub fn sheet(&self, name: &str) -> Option<&Sheet> {
+        self.sheets.iter().find(|sheet| sheet.name == name)
+    }
+}
+
+/// Empty columns after which the header ends, and empty rows after which a sheet ends.
+const EMPTY_COLUMNS: usize = 20;
+const EMPTY_ROWS: usize = 60;
+
+/// Reads a file by the ending of its name.
+///
+/// Errors: the file is not what its name says, or a header stands twice.
+pub fn read(file_name: &str, bytes: &[u8]) -> Result<Workbook, Vec<Problem>> {
+    let ending = file_name.rsplit_once('.').map_or("", |(_, ending)| ending).to_lowercase();
+    let raw = match ending.as_str() {
+        "xlsx" | "xlsm" | "xls" => spreadsheet(bytes),
+        "csv" => text(bytes).map(|text| csv(&text)),
+        "md" => text(bytes).map(|text| markdown(&text)),
+        _ => Err(Problem::new(
+            "",
+            format!("`{file_name}`: chỉ đọc được tệp .xlsx, .xls, .csv hoặc .md"),
+            format!("`{file_name}`: only .xlsx, .xls, .csv and .md files can be read"),
+        )),
+    };
+    let raw = raw.map_err(|problem| vec![problem])?;
+    sheets(raw, ending == "csv")
+}
+
+/// A sheet as it lies in the file; the first row is the header.
+struct RawSheet {
+    name: String,
+    rows: Vec<Vec<String>>,
+}
+
+fn text(bytes: &[u8]) -> Result<String, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        Problem::new(
+            "",
+            format!("tệp không phải là văn bản UTF-8 (sai từ byte {at}); hãy lưu lại với mã UTF-8"),
+            format!("the file is not UTF-8 text (wrong from byte {at}); save it as UTF-8"),
+        )
+    })?;
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Problem> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Problem::new(
+            "",
+            format!(
+                "không mở được tệp bảng tính ({error}); hãy mở bằng Excel hoặc LibreOffice rồi lưu lại dạng .xlsx"
+            ),
+            format!(
+                "the workbook cannot be opened ({error}); open it in Excel or LibreOffice and save it as .xlsx"
+            ),
+        )
+    };
+    let mut workbook: Sheets<_> =
+        calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+    let mut sheets = Vec::new();
+    for name in workbook.sheet_names() {
+        let range = workbook.worksheet_range(&name).map_err(|error| unreadable(&error))?;
+        let mut rows = Vec::new();
+        if let (Some((_, first_column)), Some((last_row, last_column))) = (range.start(), range.end()) {
+            let mut empty = 0;
+            for row in 0..=last_row {
+                let cells: Vec<String> = (0..=last_column)
+                    .map(|column| {
+                        if column < first_column {
+                            String::new()
+                        } else {
+                            range.get_value((row, column)).map_or_else(String::new, cell)
+                        }
+                    })
+                    .collect();
+                empty = if cells.iter().all(String::is_empty) { empty + 1 } else { 0 };
+                rows.push(cells);
+                if empty > EMPTY_ROWS {
+                    break;
+                }
+            }
+        }
+        sheets.push(RawSheet { name, rows });
+    }
+    Ok(sheets)
+}
+
+/// A cell's value as XLSForm reads it.
+fn cell(value: &Data) -> String {
+    let text = match value {
+        Data::Int(number) => number.to_string(),
+        Data::Float(number) => number_text(*number),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::Bool(true) => "TRUE".to_owned(),
+        Data::Bool(false) => "FALSE".to_owned(),
+        Data::DateTime(time) => date_time(time),
+        Data::Error(error) => error.to_string(),
+        Data::Empty => String::new(),
+    };
+    text.trim().replace('\u{a0}', " ")
+}
+
+/// Whole numbers without a fraction.
+fn number_text(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 { format!("{number:.0}") } else { number.to_string() }
+}
+
+/// `YYYY-MM-DD hh:mm:ss`, or `hh:mm:ss` for a time alone.
+fn date_time(time: &ExcelDateTime) -> String {
+    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
+    let clock = format!("{hour:02}:{minute:02}:{second:02}");
+    if time.as_f64() < 1.0 { clock } else { format!("{year:04}-{month:02}-{day:02} {clock}") }
+}
+
+/// Rows of a csv file, sorted into sheets by the first column.
+fn csv(text: &str) -> Vec<RawSheet> {
+    let mut sheets: Vec<RawSheet> = Vec::new();
+    for mut row in csv_rows(text) {
+        let first = if row.is_empty() { String::new() } else { row.remove(0) };
+        if !first.trim().is_empty() {
+            sheets.push(RawSheet { name: first.trim().to_owned(), rows: Vec::new() });
+        }
+        let cells: Vec<String> = row.iter().map(|cell| cell.trim().replace('\u{a0}', " ")).collect();
+        if let Some(sheet) = sheets.last_mut()
+            && cells.iter().any(|cell| !cell.is_empty())
+        {
+            sheet.rows.push(cells);
+        }
+    }
+    sheets
+}
+
+/// Comma-separated values with `"` around cells and `""` for a quote inside (RFC 4180).
+fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut row = Vec::new();
+    let mut cell = String::new();
+    let mut quoted = false;
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                cell.push('"');
+            }
+            '"' if quoted => quoted = false,
+            '"' if cell.is_empty() => quoted = true,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\r' if !quoted && characters.peek() == Some(&'\n') => {}
+            '\n' | '\r' if !quoted => {
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            _ => cell.push(c),
+        }
+    }
+    if !cell.is_empty() || !row.is_empty() {
+        row.push(cell);
+        rows.push(row);
+    }
+    rows
+}
+
+/// Rows of Markdown tables, sorted into sheets by the first column. Lines that begin with `#` are
+/// comments, `\|` is a bar inside a cell.
+fn markdown(text: &str) -> Vec<RawSheet> {
+    let mut sheets: Vec<RawSheet> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if line.starts_with('#') {
+            continue;
+        }
+        let line = comment_start(line).map_or(line, |at| line[..at].trim_end());
+        let Some(inside) = line.strip_prefix('|').and_then(|rest| rest.strip_suffix('|')) else { continue };
+        if inside.chars().all(|c| c == '|' || c == '-') {
+            continue;
+        }
+        let mut cells = markdown_cells(inside);
+        let first = cells.remove(0);
+        if !first.is_empty() {
+            sheets.push(RawSheet { name: first, rows: Vec::new() });
+        }
+        if let Some(sheet) = sheets.last_mut()
+            && cells.iter().any(|cell| !cell.is_empty())
+        {
+            sheet.rows.push(cells);
+        }
+    }
+    sheets
+}
+
+/// Where a comment begins behind the last bar.
+fn comment_start(line: &str) -> Option<usize> {
+    let bar = line.rfind('|')?;
+    line[bar..].find('#').map(|offset| bar + offset)
+}
+
+fn markdown_cells(inside: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut characters = inside.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (c, cells.last_mut()) {
+            ('\\', Some(cell)) if characters.peek() == Some(&'|') => {
+                characters.next();
+                cell.push('|');
+            }
+            ('|', _) => cells.push(String::new()),
+            (c, Some(cell)) => cell.push(c),
+            (_, None) => {}
+        }
+    }
+    cells.iter().map(|cell| cell.trim().replace('\u{a0}', " ")).collect()
+}
+
+fn sheets(raw: Vec<RawSheet>, names_needed: bool) -> Result<Workbook, Vec<Problem>> {
+    let alone = raw.len() == 1 && !names_needed;
+    let mut workbook = Workbook::default();
+    let mut problems = Vec::new();
+    for RawSheet { name, rows } in raw {
+        let known = name.to_lowercase();
+        let known = if SHEETS.contains(&known.as_str()) {
+            known
+        } else if alone {
+            "survey".to_owned()
+        } else {
+            workbook.other_names.push(name);
+            continue;
+        };
+        let mut rows = rows.into_iter();
+        let header = header(rows.next().unwrap_or_default());
+        for (index, text) in header.iter().enumerate() {
+            if text.is_some() && header[..index].contains(text) {
+                let text = text.clone().unwrap_or_default();
+                problems.push(
+                    Problem::new(
+                        &known,
+                        "cột này có hai lần; hãy xóa một cột hoặc đổi tên",
+                        "the column stands twice; delete or rename one of them",
+                    )
+                    .row(1)
+                    .column(text),
+                );
+            }
+        }
+        let mut sheet = Sheet { name: known.clone(), header, rows: Vec::new() };
+        for (number, cells) in (2..).zip(rows) {
+            let cells: Vec<Option<String>> = cells
+                .into_iter()
+                .take(sheet.header.len())
+                .map(|cell| Some(cell).filter(|cell| !cell.is_empty()))
+                .collect();
+            let used =
+                cells.iter().zip(&sheet.header).any(|(cell, header)| cell.is_some() && header.is_some());
+            if used {
+                sheet.rows.push(Row { number, cells });
+            }
+        }
+        // A later sheet of the same name replaces the earlier one, as in pyxform.
+        workbook.sheets.retain(|earlier| earlier.name != known);
+        workbook.sheets.push(sheet);
+    }
+    if problems.is_empty() { Ok(workbook) } else { Err(problems) }
+}
+
+fn header(cells: Vec<String>) -> Vec<Option<String>> {
+    let mut header = Vec::new();
+    let mut empty = 0;
+    for cell in cells {
+        let text = single_spaces(cell.trim());
+        empty = if text.is_empty() { empty + 1 } else { 0 };
+        header.push(Some(text).filter(|text| !text.is_empty()));
+        if empty > EMPTY_COLUMNS {
+            break;
+        }
+    }
+    while header.last().is_some_and(Option::is_none) {
+        header.pop();
+    }
+    header
+}
+
+/// Runs of spaces as one space.
+pub fn single_spaces(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != ' ' || !out.ends_with(' ') {
+            out.push(c);
+        }
+    }
+    out
+}

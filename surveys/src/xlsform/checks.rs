@@ -1,0 +1,256 @@
+//! Checks of a whole form: references, triggers, missing wording, languages.
+
+use indexmap::IndexMap;
+
+use super::Problem;
+use super::cells::Workbook;
+use super::survey::Uses;
+use super::wording_texts;
+use crate::questionnaire::references::{ReferenceError, references, single_reference};
+use crate::questionnaire::{ChoiceSource, Outline, Place, Position, Questionnaire, Text, UNTRANSLATED};
+
+/// Adds what is wrong with the form as a whole.
+pub fn check(
+    questionnaire: &Questionnaire,
+    workbook: &Workbook,
+    uses: &Uses,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) {
+    let outline = questionnaire.outline();
+    for (row, column, text) in &uses.references {
+        check_references(&outline, "survey", *row, column, text, problems);
+    }
+    for sheet in workbook.sheets.iter().filter(|sheet| sheet.name == "settings") {
+        for row in &sheet.rows {
+            let cells = sheet.header.iter().zip(&row.cells);
+            for (header, cell) in cells.filter_map(|(header, cell)| header.as_ref().zip(cell.as_ref())) {
+                check_references(&outline, "settings", row.number, header, cell, problems);
+            }
+        }
+    }
+    for choice in questionnaire.choice_lists.values().flat_map(|list| &list.choices) {
+        let media = &choice.media;
+        for text in [&choice.label, &media.image, &media.big_image, &media.audio, &media.video] {
+            for (language, text) in text {
+                let column =
+                    if language == UNTRANSLATED { "label".to_owned() } else { format!("label::{language}") };
+                check_references(&outline, "choices", choice.position.row, &column, text, problems);
+            }
+        }
+    }
+    check_triggers(&outline, uses, problems);
+    check_geometries(&outline, uses, problems);
+    check_instances(&outline, problems);
+    for place in &outline.places {
+        check_wording(place, problems);
+    }
+    check_languages(&outline, warnings);
+}
+
+fn check_references(
+    outline: &Outline<'_>,
+    sheet: &str,
+    row: u32,
+    column: &str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) {
+    let errors: Vec<ReferenceError> = match references(text) {
+        Ok(found) => found.iter().filter_map(|reference| outline.resolve(reference.name).err()).collect(),
+        Err(error) => vec![error],
+    };
+    for error in errors {
+        let (vietnamese, suggestion) = match &error {
+            ReferenceError::Malformed { text } => {
+                (format!("`{text}` không đúng cách viết; hãy viết `${{tên}}`"), None)
+            }
+            ReferenceError::Unknown { name } => {
+                let names = outline.places.iter().map(|place| place.node.name.as_str());
+                let near = Questionnaire::nearest(names, name).map(|near| format!("${{{near}}}"));
+                (format!("`${{{name}}}` không phải là câu hỏi nào"), near)
+            }
+            ReferenceError::Ambiguous { name, paths } => {
+                (format!("`${{{name}}}` chỉ vào {} câu; mỗi câu cần một tên riêng", paths.len()), None)
+            }
+        };
+        problems.push(
+            Problem::new(sheet, vietnamese, error.to_string()).row(row).column(column).suggest(suggestion),
+        );
+    }
+}
+
+fn check_triggers(outline: &Outline<'_>, uses: &Uses, problems: &mut Vec<Problem>) {
+    for (row, name) in &uses.triggers {
+        let at = |vietnamese: String, english: String| {
+            Problem::new("survey", vietnamese, english).row(*row).column("trigger")
+        };
+        let questions = outline.named(name).iter().map(|&index| outline.places[index].node);
+        let question = questions.clone().find(|node| node.question().is_some());
+        let Some(node) = question else {
+            let names = outline.places.iter().filter(|place| place.node.question().is_some());
+            let near = Questionnaire::nearest(names.map(|place| place.node.name.as_str()), name);
+            problems.push(
+                at(
+                    format!("`${{{name}}}` không phải là câu hỏi nào"),
+                    format!("`${{{name}}}` is not a question"),
+                )
+                .suggest(near.map(|near| format!("${{{near}}}"))),
+            );
+            continue;
+        };
+        if crate::xform::is_hidden(node) {
+            problems.push(at(
+                format!("`${{{name}}}` không hiện trên màn hình nên không thể kích hoạt"),
+                format!("`${{{name}}}` is not shown to anyone, so it cannot be a trigger"),
+            ));
+        }
+    }
+}
+
+fn check_geometries(outline: &Outline<'_>, uses: &Uses, problems: &mut Vec<Problem>) {
+    let questionnaire = outline.questionnaire;
+    for (row, target) in &uses.geometries {
+        let is_repeat = single_reference(target).is_some_and(|name| {
+            outline.named(name).iter().any(|&index| outline.places[index].node.is_repeat())
+        });
+        let is_instance = questionnaire.choice_lists.contains_key(target)
+            || questionnaire.external_instances.iter().any(|instance| instance.name == *target)
+            || files(outline).any(|(stem, _, _)| stem == target.as_str());
+        if !is_repeat && !is_instance {
+            problems.push(
+                Problem::new(
+                    "survey",
+                    "reference-geometry phải là một danh sách, một tệp hoặc `${nhóm lặp}`",
+                    "reference-geometry must be a list, a file or a `${repeat}`",
+                )
+                .row(*row)
+                .column("parameters"),
+            );
+        }
+    }
+}
+
+/// Stem, source and place of every select from a file.
+fn files<'o>(outline: &'o Outline<'_>) -> impl Iterator<Item = (&'o str, String, &'o Position)> {
+    outline.places.iter().filter_map(|place| {
+        let choices = place.node.question()?.choices.as_ref()?;
+        let ChoiceSource::File { name, .. } = &choices.source else { return None };
+        let (stem, source) = crate::xform::file_source(name);
+        Some((stem, source, &place.node.position))
+    })
+}
+
+/// One instance id cannot have two sources.
+fn check_instances(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
+    let mut seen: IndexMap<String, String> = IndexMap::new();
+    let mut externals: Vec<&str> = Vec::new();
+    for instance in &outline.questionnaire.external_instances {
+        if externals.contains(&instance.name.as_str()) {
+            problems.push(
+                Problem::new(
+                    "survey",
+                    format!("đã có tệp ngoài khác tên `{}`", instance.name),
+                    format!("there is another external file named `{}`", instance.name),
+                )
+                .row(instance.position.row)
+                .column("name"),
+            );
+        }
+        externals.push(&instance.name);
+        seen.insert(instance.name.clone(), instance.source.clone());
+    }
+    for (stem, source, position) in files(outline) {
+        let earlier = seen.entry(stem.to_owned()).or_insert_with(|| source.clone());
+        if *earlier != source {
+            problems.push(
+                Problem::new(
+                    "survey",
+                    format!("`{source}` trùng tên với `{earlier}`; hãy đổi tên tệp"),
+                    format!("`{source}` would have the same id as `{earlier}`; rename the file"),
+                )
+                .row(position.row)
+                .column("type"),
+            );
+        }
+    }
+}
+
+fn check_wording(place: &Place<'_>, problems: &mut Vec<Problem>) {
+    let node = place.node;
+    let Some(kind) = node.kind() else { return };
+    let wording = &node.wording;
+    let media = &wording.media;
+    if !media.big_image.is_empty() && media.image.is_empty() {
+        problems.push(
+            Problem::new(
+                &node.position.sheet,
+                "big-image cần có image",
+                "big-image needs an image beside it",
+            )
+            .row(node.position.row)
+            .column("media::big-image"),
+        );
+    }
+    let said = !wording.label.is_empty() || !wording.hint.is_empty() || *media != Default::default();
+    if kind.is_visible() && !crate::xform::is_hidden(node) && !said {
+        problems.push(
+            Problem::new(
+                &node.position.sheet,
+                format!("câu `{}` không có nhãn, gợi ý hay hình", node.name),
+                format!("question `{}` has no label, hint or media", node.name),
+            )
+            .row(node.position.row)
+            .column("label"),
+        );
+    }
+}
+
+/// Languages without a tag, and texts that some language lacks.
+fn check_languages(outline: &Outline<'_>, warnings: &mut Vec<Problem>) {
+    let questionnaire = outline.questionnaire;
+    for language in questionnaire.languages.iter().filter(|language| !language.is_tagged()) {
+        if language.name != crate::questionnaire::DEFAULT_LANGUAGE {
+            warnings.push(Problem::new(
+                "",
+                format!("ngôn ngữ `{}` không có mã; hãy viết như `Tiếng Việt (vi)`", language.name),
+                format!("language `{}` has no tag; write it as `Tiếng Việt (vi)`", language.name),
+            ));
+        }
+    }
+    let mut missing = |text: &Text, position: &Position, what: &str| {
+        if text.is_empty() || text.contains_key(UNTRANSLATED) {
+            return;
+        }
+        for language in questionnaire.languages.iter().filter(|language| !text.contains_key(&language.name)) {
+            warnings.push(
+                Problem::new(
+                    &position.sheet,
+                    format!("chưa có bản dịch {}", language.name),
+                    format!("the translation into {} is missing", language.name),
+                )
+                .row(position.row)
+                .column(format!("{what}::{}", language.name)),
+            );
+        }
+    };
+    const COLUMNS: [&str; 9] = [
+        "label",
+        "hint",
+        "guidance_hint",
+        "media::image",
+        "media::big-image",
+        "media::audio",
+        "media::video",
+        "constraint_message",
+        "required_message",
+    ];
+    for place in &outline.places {
+        for (text, column) in wording_texts(&place.node.wording).into_iter().zip(COLUMNS) {
+            missing(text, &place.node.position, column);
+        }
+    }
+    for choice in questionnaire.choice_lists.values().flat_map(|list| &list.choices) {
+        missing(&choice.label, &choice.position, "label");
+    }
+}
