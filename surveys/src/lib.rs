@@ -6,6 +6,7 @@ pub mod areas;
 pub mod chance;
 pub mod codebook;
 pub mod expression;
+pub mod form;
 pub mod halves;
 pub mod question_type;
 pub mod questionnaire;

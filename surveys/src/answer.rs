@@ -1,1 +1,0 @@
-//! Headless interviews: fills a form with random valid answers by seed.

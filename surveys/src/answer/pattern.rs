@@ -1,0 +1,180 @@
+//! A text that fits a simple regular expression: classes, groups, alternatives, counts.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use crate::chance::Chance;
+
+/// Repetition without an upper bound stops after so many.
+const MOST: usize = 4;
+const DEEPEST: usize = 20;
+
+/// A random text for the pattern; `None` where it uses what this does not read. The caller tries the
+/// text against the pattern all the same.
+pub(super) fn example(pattern: &str, chance: &mut Chance) -> Option<String> {
+    let mut reader = Reader { rest: pattern.chars().peekable(), depth: 0 };
+    let tree = reader.alternatives()?;
+    if reader.rest.next().is_some() {
+        return None;
+    }
+    let mut text = String::new();
+    write(&tree, chance, &mut text);
+    Some(text)
+}
+
+enum Part {
+    /// Ranges of characters.
+    Class(Vec<(char, char)>),
+    Group(Vec<Vec<Part>>),
+    Times(Box<Part>, usize, usize),
+}
+
+fn write(alternatives: &[Vec<Part>], chance: &mut Chance, text: &mut String) {
+    for part in &alternatives[chance.below(alternatives.len())] {
+        write_part(part, chance, text);
+    }
+}
+
+fn write_part(part: &Part, chance: &mut Chance, text: &mut String) {
+    match part {
+        Part::Class(ranges) => {
+            let (from, to) = ranges[chance.below(ranges.len())];
+            let span = (u32::from(to) - u32::from(from)) as usize + 1;
+            let code = u32::from(from) + chance.below(span) as u32;
+            text.push(char::from_u32(code).unwrap_or(from));
+        }
+        Part::Group(alternatives) => write(alternatives, chance, text),
+        Part::Times(inner, fewest, most) => {
+            let times = fewest + chance.below(most - fewest + 1);
+            for _ in 0..times {
+                write_part(inner, chance, text);
+            }
+        }
+    }
+}
+
+struct Reader<'p> {
+    rest: Peekable<Chars<'p>>,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn alternatives(&mut self) -> Option<Vec<Vec<Part>>> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return None;
+        }
+        let mut all = vec![Vec::new()];
+        while let Some(&c) = self.rest.peek() {
+            match c {
+                ')' => break,
+                '|' => {
+                    self.rest.next();
+                    all.push(Vec::new());
+                    continue;
+                }
+                '^' | '$' => {
+                    self.rest.next();
+                    continue;
+                }
+                _ => {}
+            }
+            let atom = self.atom()?;
+            let part = self.times(atom)?;
+            all.last_mut()?.push(part);
+        }
+        self.depth -= 1;
+        Some(all)
+    }
+
+    fn atom(&mut self) -> Option<Part> {
+        Some(match self.rest.next()? {
+            '(' => {
+                if self.rest.peek() == Some(&'?') {
+                    self.rest.next();
+                    if self.rest.next()? != ':' {
+                        return None;
+                    }
+                }
+                let inner = self.alternatives()?;
+                if self.rest.next()? != ')' {
+                    return None;
+                }
+                Part::Group(inner)
+            }
+            '[' => Part::Class(self.class()?),
+            '.' => Part::Class(vec![('a', 'z')]),
+            '\\' => Part::Class(escaped(self.rest.next()?)?),
+            '*' | '+' | '?' | '{' => return None,
+            c => Part::Class(vec![(c, c)]),
+        })
+    }
+
+    fn class(&mut self) -> Option<Vec<(char, char)>> {
+        let mut ranges = Vec::new();
+        if self.rest.peek() == Some(&'^') {
+            return None;
+        }
+        loop {
+            match self.rest.next()? {
+                ']' => break,
+                '\\' => ranges.extend(escaped(self.rest.next()?)?),
+                from => {
+                    if self.rest.peek() == Some(&'-') {
+                        self.rest.next();
+                        match self.rest.next()? {
+                            ']' => {
+                                ranges.extend([(from, from), ('-', '-')]);
+                                break;
+                            }
+                            to if to >= from => ranges.push((from, to)),
+                            _ => return None,
+                        }
+                    } else {
+                        ranges.push((from, from));
+                    }
+                }
+            }
+        }
+        (!ranges.is_empty()).then_some(ranges)
+    }
+
+    fn times(&mut self, part: Part) -> Option<Part> {
+        let (fewest, most) = match self.rest.peek() {
+            Some('*') => (0, MOST),
+            Some('+') => (1, MOST),
+            Some('?') => (0, 1),
+            Some('{') => {
+                self.rest.next();
+                let mut text = String::new();
+                loop {
+                    match self.rest.next()? {
+                        '}' => break,
+                        c => text.push(c),
+                    }
+                }
+                let (low, high) = text.split_once(',').map_or((text.as_str(), None), |(l, h)| (l, Some(h)));
+                let low: usize = low.trim().parse().ok()?;
+                let high = match high.map(str::trim) {
+                    None => low,
+                    Some("") => low + MOST,
+                    Some(high) => high.parse().ok()?,
+                };
+                return (low <= high && high <= 1_000).then(|| Part::Times(Box::new(part), low, high));
+            }
+            _ => return Some(part),
+        };
+        self.rest.next();
+        Some(Part::Times(Box::new(part), fewest, most))
+    }
+}
+
+fn escaped(c: char) -> Option<Vec<(char, char)>> {
+    match c {
+        'd' => Some(vec![('0', '9')]),
+        'w' => Some(vec![('a', 'z'), ('A', 'Z'), ('0', '9')]),
+        's' => Some(vec![(' ', ' ')]),
+        c if c.is_ascii_alphanumeric() => None,
+        c => Some(vec![(c, c)]),
+    }
+}

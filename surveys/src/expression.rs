@@ -1,1 +1,0 @@
-//! The ODK XPath subset: parser, static checks and evaluator.

@@ -1,0 +1,391 @@
+//! Evaluates a syntax tree at a node.
+
+use std::cell::RefCell;
+
+use crate::chance::Chance;
+
+use super::Dialect;
+use super::dates::Moment;
+use super::functions;
+use super::numbers::{java_number, plain_number};
+use super::syntax::{Axis, Expr, Operator, Path, Start, Step, Test};
+use super::tree::{Kind, NodeId, Tree};
+use super::values::{NodeSet, Value};
+
+/// Why an expression has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct EvaluateError {
+    pub message: String,
+}
+
+impl EvaluateError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// What lies outside the primary instance.
+pub trait Lookups {
+    /// The secondary instance of that id; its root element is `root`.
+    fn instance(&self, id: &str) -> Option<&Tree>;
+
+    /// Label of a choice of the question at a schema path (`/data/c1`), for `jr:choice-name`.
+    fn choice_label(&self, path: &str, value: &str) -> Option<String>;
+
+    /// Text of an itext id, for `jr:itext`.
+    fn text(&self, id: &str) -> Option<String>;
+
+    /// A fact of the device or the user (`deviceid`, `username`), for JavaRosa's `property`.
+    fn property(&self, name: &str) -> Option<String>;
+
+    /// The form's version, for JavaRosa's `version`.
+    fn version(&self) -> String {
+        String::new()
+    }
+}
+
+/// A form without secondary instances, choices and texts.
+#[derive(Clone, Copy, Debug)]
+pub struct NoLookups;
+
+impl Lookups for NoLookups {
+    fn instance(&self, _: &str) -> Option<&Tree> {
+        None
+    }
+
+    fn choice_label(&self, _: &str, _: &str) -> Option<String> {
+        None
+    }
+
+    fn text(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn property(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// What all evaluations of one interview share.
+pub struct Environment<'a> {
+    pub dialect: Dialect,
+    pub now: Moment,
+    /// Minutes east of UTC in which dates are read; Vietnam is 420.
+    pub zone: i32,
+    /// Source of `random()`, `uuid()` and unseeded `randomize`.
+    pub chance: &'a RefCell<Chance>,
+    pub lookups: &'a dyn Lookups,
+}
+
+/// Where one evaluation happens.
+pub struct Scope<'a> {
+    /// The primary instance.
+    pub main: &'a Tree,
+    /// The node that the expression stands on; `.` and `current()`.
+    pub node: NodeId,
+    pub environment: &'a Environment<'a>,
+}
+
+impl Scope<'_> {
+    pub(super) fn dialect(&self) -> Dialect {
+        self.environment.dialect
+    }
+
+    pub(super) fn zone(&self) -> i32 {
+        self.environment.zone
+    }
+}
+
+/// The node at hand inside predicates.
+#[derive(Clone, Copy)]
+pub(super) struct At<'e> {
+    pub instance: Option<&'e str>,
+    pub node: NodeId,
+    /// From 1, and the number of candidates; `None` outside predicates.
+    pub position: Option<(usize, usize)>,
+}
+
+pub(super) fn evaluate(expr: &Expr, scope: &Scope<'_>) -> Result<Value, EvaluateError> {
+    value(expr, scope, At { instance: None, node: scope.node, position: None })
+}
+
+/// The text that a calculation leaves in its node.
+pub(super) fn stored(value: &Value, scope: &Scope<'_>) -> Result<String, EvaluateError> {
+    let kind = scope.main.get(scope.node).kind;
+    let single = value.single(scope)?;
+    let text = match (&single, scope.dialect()) {
+        (Value::Number(number), _) if number.is_nan() => String::new(),
+        (Value::Boolean(yes), Dialect::JavaRosa) => if *yes { "1" } else { "0" }.to_owned(),
+        (Value::Moment(moment), _) if kind == Kind::DateTime => moment.date_time_text(),
+        (Value::Moment(moment), _) if kind == Kind::Date => moment.date_text(),
+        (Value::Number(number), Dialect::JavaRosa) => java_number(*number),
+        (Value::Number(number), Dialect::WebForms) => plain_number(*number),
+        _ => single.text(scope)?,
+    };
+    // The tablet's engine keeps only what its date type can hold.
+    if kind == Kind::Date && scope.dialect() == Dialect::WebForms {
+        return Ok(Moment::parse(&text, scope.zone()).map_or_else(String::new, Moment::date_text));
+    }
+    Ok(if text == "NaN" { String::new() } else { text })
+}
+
+pub(super) fn condition(value: &Value, scope: &Scope<'_>) -> Result<bool, EvaluateError> {
+    value.boolean(scope)
+}
+
+pub(super) fn value(expr: &Expr, scope: &Scope<'_>, at: At<'_>) -> Result<Value, EvaluateError> {
+    match expr {
+        Expr::Number(number) => Ok(Value::Number(*number)),
+        Expr::Text(text) => Ok(Value::Text(text.clone())),
+        Expr::Question(name) => Err(EvaluateError::new(format!("`${{{name}}}` has not been given its path"))),
+        Expr::Negate(inner) => Ok(Value::Number(-value(inner, scope, at)?.number(scope)?)),
+        Expr::Binary(operator, left, right) => binary(*operator, left, right, scope, at),
+        Expr::Call(function, arguments) => functions::call(*function, arguments, scope, at),
+        Expr::Path(path) => Ok(Value::Nodes(nodes(path, scope, at)?)),
+    }
+}
+
+fn binary(
+    operator: Operator,
+    left: &Expr,
+    right: &Expr,
+    scope: &Scope<'_>,
+    at: At<'_>,
+) -> Result<Value, EvaluateError> {
+    let a = value(left, scope, at)?;
+    // The right side of a settled `and` or `or` is not evaluated.
+    match operator {
+        Operator::And if !a.boolean(scope)? => return Ok(Value::Boolean(false)),
+        Operator::Or if a.boolean(scope)? => return Ok(Value::Boolean(true)),
+        _ => {}
+    }
+    let b = value(right, scope, at)?;
+    let numbers = |f: fn(f64, f64) -> f64| -> Result<Value, EvaluateError> {
+        Ok(Value::Number(f(a.number(scope)?, b.number(scope)?)))
+    };
+    match operator {
+        Operator::And | Operator::Or => Ok(Value::Boolean(b.boolean(scope)?)),
+        Operator::Add => numbers(|a, b| a + b),
+        Operator::Subtract => numbers(|a, b| a - b),
+        Operator::Multiply => numbers(|a, b| a * b),
+        Operator::Divide => numbers(|a, b| a / b),
+        Operator::Remainder => numbers(|a, b| a % b),
+        Operator::Union => union(a, b),
+        _ => Ok(Value::Boolean(compare(operator, &a, &b, scope)?)),
+    }
+}
+
+fn union(a: Value, b: Value) -> Result<Value, EvaluateError> {
+    match (a, b) {
+        (Value::Nodes(mut a), Value::Nodes(b)) => {
+            if a.is_empty() {
+                return Ok(Value::Nodes(b));
+            }
+            if a.instance == b.instance && a.attribute == b.attribute {
+                for node in b.nodes {
+                    if !a.nodes.contains(&node) {
+                        a.nodes.push(node);
+                    }
+                }
+                a.nodes.sort_unstable();
+            }
+            Ok(Value::Nodes(a))
+        }
+        _ => Err(EvaluateError::new("`|` joins two paths, not other values")),
+    }
+}
+
+fn compare(operator: Operator, a: &Value, b: &Value, scope: &Scope<'_>) -> Result<bool, EvaluateError> {
+    if scope.dialect() == Dialect::JavaRosa {
+        return compare_single(operator, &a.single(scope)?, &b.single(scope)?, scope);
+    }
+    // XPath 1.0, section 3.4: true where it holds for some node of a nodeset.
+    let parts = |value: &Value, other: &Value| -> Result<Vec<Value>, EvaluateError> {
+        Ok(match (value, other) {
+            (Value::Nodes(set), Value::Boolean(_)) => vec![Value::Boolean(!set.is_empty())],
+            (Value::Nodes(set), _) => set.texts(scope).into_iter().map(Value::Text).collect(),
+            (single, _) => vec![single.clone()],
+        })
+    };
+    let (left, right) = (parts(a, b)?, parts(b, a)?);
+    for x in &left {
+        for y in &right {
+            if compare_single(operator, x, y, scope)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn compare_single(
+    operator: Operator,
+    a: &Value,
+    b: &Value,
+    scope: &Scope<'_>,
+) -> Result<bool, EvaluateError> {
+    let by_number = |f: fn(&f64, &f64) -> bool| -> Result<bool, EvaluateError> {
+        Ok(f(&a.number(scope)?, &b.number(scope)?))
+    };
+    match operator {
+        Operator::Less => by_number(|a, b| a < b),
+        Operator::LessOrEqual => by_number(|a, b| a <= b),
+        Operator::Greater => by_number(|a, b| a > b),
+        Operator::GreaterOrEqual => by_number(|a, b| a >= b),
+        _ => {
+            let equal = if matches!(a, Value::Boolean(_)) || matches!(b, Value::Boolean(_)) {
+                a.boolean(scope)? == b.boolean(scope)?
+            } else if is_numeric(a, scope) || is_numeric(b, scope) {
+                let (x, y) = (a.number(scope)?, b.number(scope)?);
+                // `=` on infinities, then with JavaRosa's tolerance.
+                x == y || (scope.dialect() == Dialect::JavaRosa && (x - y).abs() < 1.0e-12)
+            } else {
+                a.text(scope)? == b.text(scope)?
+            };
+            Ok(equal == (operator == Operator::Equal))
+        }
+    }
+}
+
+/// Dates count as numbers in the tablet's engine and as texts in JavaRosa when tested for equality.
+fn is_numeric(value: &Value, scope: &Scope<'_>) -> bool {
+    match value {
+        Value::Number(_) => true,
+        Value::Moment(_) => scope.dialect() == Dialect::WebForms,
+        _ => false,
+    }
+}
+
+/// The nodes that a path finds.
+pub(super) fn nodes(path: &Path, scope: &Scope<'_>, at: At<'_>) -> Result<NodeSet, EvaluateError> {
+    let absolute = path.start == Start::Root;
+    let mut set = match &path.start {
+        Start::Root => NodeSet { instance: None, nodes: vec![NodeId::DOCUMENT], attribute: None },
+        Start::Here => {
+            NodeSet { instance: at.instance.map(str::to_owned), nodes: vec![at.node], attribute: None }
+        }
+        Start::Expr(base, predicates) => {
+            let Value::Nodes(mut set) = value(base, scope, at)? else {
+                return Err(EvaluateError::new("only a path can be followed by `/` or `[`"));
+            };
+            for predicate in predicates {
+                set.nodes = filtered(set.nodes, set.instance.as_deref(), predicate, scope)?;
+            }
+            set
+        }
+    };
+    let steps = path.steps.len();
+    for (i, step) in path.steps.iter().enumerate() {
+        if let (Axis::Attribute, Test::Name(name)) = (step.axis, &step.test) {
+            if let Some(tree) = set.tree(scope) {
+                set.nodes.retain(|node| tree.get(*node).attributes.iter().any(|(n, _)| **n == **name));
+            }
+            set.attribute = Some(name.clone());
+            continue;
+        }
+        // JavaRosa reads an absolute path inside a repeat as meaning the same instance of it.
+        let contextual = absolute
+            && scope.dialect() == Dialect::JavaRosa
+            && i + 1 < steps
+            && step.predicates.is_empty()
+            && step.axis == Axis::Child;
+        set.nodes = stepped(&set, step, contextual, scope)?;
+        if set.nodes.is_empty() {
+            break;
+        }
+    }
+    Ok(set)
+}
+
+fn stepped(
+    set: &NodeSet,
+    step: &Step,
+    contextual: bool,
+    scope: &Scope<'_>,
+) -> Result<Vec<NodeId>, EvaluateError> {
+    if step.axis == Axis::DescendantOrSelf && scope.dialect() == Dialect::JavaRosa {
+        return Err(EvaluateError::new("JavaRosa does not know `//`; write the whole path"));
+    }
+    let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
+    let primary = set.instance.is_none();
+    // A group that is not relevant is not there; a question reads as blank (and JavaRosa drops it).
+    let there = |id: &NodeId| {
+        let node = tree.get(*id);
+        !primary || node.relevant || (scope.dialect() == Dialect::WebForms && node.children.is_empty())
+    };
+    let mut found: Vec<NodeId> = Vec::new();
+    for &node in &set.nodes {
+        let mut candidates: Vec<NodeId> = match (step.axis, &step.test) {
+            (Axis::Child, Test::Name(name)) => tree.named(node, name).filter(there).collect(),
+            (Axis::Child, Test::Any) => tree.children(node).iter().copied().filter(there).collect(),
+            (Axis::Parent, test) => {
+                tree.get(node).parent.into_iter().filter(|parent| fits(tree, *parent, test)).collect()
+            }
+            (Axis::Itself, test) => {
+                if fits(tree, node, test) {
+                    vec![node]
+                } else {
+                    Vec::new()
+                }
+            }
+            (Axis::DescendantOrSelf, test) => {
+                let all = tree.descendants_or_self(node);
+                all.into_iter().filter(there).filter(|id| fits(tree, *id, test)).collect()
+            }
+            (Axis::Attribute, _) => Vec::new(),
+        };
+        if contextual && candidates.len() > 1 {
+            let around = tree.ancestors(scope.node).find(|ancestor| candidates.contains(ancestor));
+            if let Some(own) = around {
+                candidates = vec![own];
+            }
+        }
+        for predicate in &step.predicates {
+            candidates = filtered(candidates, set.instance.as_deref(), predicate, scope)?;
+        }
+        if set.nodes.len() == 1 {
+            return Ok(candidates);
+        }
+        // Several repeats lead up to one parent, which counts once.
+        let may_double = matches!(step.axis, Axis::Parent | Axis::DescendantOrSelf);
+        found.extend(
+            candidates.into_iter().filter(|id| !may_double || !found.contains(id)).collect::<Vec<_>>(),
+        );
+    }
+    Ok(found)
+}
+
+fn fits(tree: &Tree, id: NodeId, test: &Test) -> bool {
+    match test {
+        Test::Any => true,
+        Test::Name(name) => *tree.get(id).name == **name,
+    }
+}
+
+fn filtered(
+    candidates: Vec<NodeId>,
+    instance: Option<&str>,
+    predicate: &Expr,
+    scope: &Scope<'_>,
+) -> Result<Vec<NodeId>, EvaluateError> {
+    let size = candidates.len();
+    if let (Expr::Number(number), Dialect::WebForms) = (predicate, scope.dialect()) {
+        let found = candidates.into_iter().enumerate().find(|(i, _)| (i + 1) as f64 == *number);
+        return Ok(found.map(|(_, node)| node).into_iter().collect());
+    }
+    let mut kept = Vec::new();
+    for (i, node) in candidates.into_iter().enumerate() {
+        let at = At { instance, node, position: Some((i + 1, size)) };
+        let keep = match (value(predicate, scope, at)?, scope.dialect()) {
+            (Value::Number(number), Dialect::WebForms) => number == (i + 1) as f64,
+            // JavaRosa takes no number for a position.
+            (Value::Number(_), Dialect::JavaRosa) => false,
+            (other, _) => other.boolean(scope)?,
+        };
+        if keep {
+            kept.push(node);
+        }
+    }
+    Ok(kept)
+}

@@ -1,0 +1,203 @@
+//! The ODK XPath subset: parser, references and evaluator.
+//!
+//! An expression is parsed once and evaluated many times against an instance [`Tree`]. Two engines
+//! read the same expression differently in places ([`Dialect`]); the differences are those of the
+//! trap table of the form language, each at its place in `values` and `functions`.
+
+mod dates;
+mod evaluate;
+mod function;
+mod functions;
+mod lexer;
+mod numbers;
+mod parser;
+mod places;
+mod randomize;
+mod references;
+mod syntax;
+mod tree;
+mod values;
+
+use std::fmt;
+
+pub use dates::{Moment, format_moment};
+pub use evaluate::{Environment, EvaluateError, Lookups, NoLookups, Scope};
+pub use function::Function;
+pub use numbers::{java_number, plain_number};
+pub(crate) use randomize::uuid;
+pub use references::Reference;
+pub use tree::{Kind, Node, NodeId, Tree};
+pub use values::{NodeSet, Value};
+
+use syntax::Expr;
+
+/// Whose reading of an expression holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// The tablet's engine (`@getodk/xforms-engine`), with its known bugs mended.
+    #[default]
+    WebForms,
+    /// ODK Collect's engine.
+    JavaRosa,
+}
+
+/// Where a `${name}` stands, since its path depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    Plain,
+    /// Inside `[…]` of an `instance()` path: the path starts with `current()/`.
+    InstancePredicate,
+    /// As a path argument of `indexed-repeat`: the path is absolute.
+    IndexedRepeat,
+}
+
+/// A parsed expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expression {
+    source: String,
+    root: Expr,
+}
+
+/// Why a text is not an expression of the form language.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{source_text}`, character {at}: {message}")]
+pub struct ParseError {
+    /// The whole expression.
+    pub source_text: String,
+    /// Position of the trouble, in characters from 1.
+    pub at: usize,
+    pub message: String,
+}
+
+impl Expression {
+    /// Parses XPath as it stands in a bind, with `${name}` also allowed.
+    pub fn parse(source: &str) -> Result<Self, ParseError> {
+        let root = parser::parse(source)?;
+        Ok(Self { source: source.to_owned(), root })
+    }
+
+    /// The text it was parsed from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Every path, `${name}` and secondary instance that the expression reads.
+    ///
+    /// `context` is the schema path of the node it stands on (`/data/roster/adult/age`); relative
+    /// paths are made absolute by it, and predicates are left out of the paths.
+    pub fn references(&self, context: &str) -> Vec<Reference> {
+        references::collect(&self.root, context)
+    }
+
+    /// The functions it calls, each once, in order of appearance.
+    pub fn functions(&self) -> Vec<Function> {
+        let mut found = Vec::new();
+        syntax::walk(&self.root, &mut |expr| {
+            if let Expr::Call(function, _) = expr
+                && !found.contains(function)
+            {
+                found.push(*function);
+            }
+        });
+        found
+    }
+
+    /// True where two evaluations with the same inputs may differ: `random()`, `uuid()`, the clock,
+    /// or an unseeded `randomize`.
+    pub fn is_volatile(&self) -> bool {
+        let mut found = false;
+        syntax::walk(&self.root, &mut |expr| {
+            if let Expr::Call(function, arguments) = expr {
+                found |= match function {
+                    Function::Random | Function::Uuid | Function::Now | Function::Today => true,
+                    Function::Randomize => arguments.len() == 1,
+                    _ => false,
+                };
+            }
+        });
+        found
+    }
+
+    /// The same expression with each `${name}` replaced by what `path` gives for it (an XPath such
+    /// as `/data/age` or `../age`), by name and the spot where it stands. Names without a path are
+    /// returned as the error.
+    pub fn resolve(&self, path: &dyn Fn(&str, Spot) -> Option<String>) -> Result<Self, Vec<String>> {
+        let mut unknown = Vec::new();
+        let mut root = self.root.clone();
+        syntax::replace_questions(&mut root, Spot::Plain, &mut |name, spot| {
+            let parsed = path(name, spot).and_then(|text| parser::parse(&text).ok());
+            if parsed.is_none() && !unknown.iter().any(|u| u == name) {
+                unknown.push(name.to_owned());
+            }
+            parsed
+        });
+        if unknown.is_empty() { Ok(Self { source: self.source.clone(), root }) } else { Err(unknown) }
+    }
+
+    /// The value at `scope`.
+    ///
+    /// Errors: what neither engine can compute (a nodeset of several nodes used as one value in
+    /// JavaRosa, an unknown algorithm of `digest`, a regular expression that does not parse …).
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluateError> {
+        evaluate::evaluate(&self.root, scope)
+    }
+
+    /// The value as the text that a calculation stores; blank for NaN and for nothing.
+    pub fn evaluate_stored(&self, scope: &Scope<'_>) -> Result<String, EvaluateError> {
+        let value = self.evaluate(scope)?;
+        evaluate::stored(&value, scope)
+    }
+
+    /// The value as a condition.
+    pub fn evaluate_condition(&self, scope: &Scope<'_>) -> Result<bool, EvaluateError> {
+        let value = self.evaluate(scope)?;
+        evaluate::condition(&value, scope)
+    }
+
+    /// The nodes that a path yields; empty where the value is not a nodeset. For itemsets and
+    /// repeat counts.
+    pub fn evaluate_nodes(&self, scope: &Scope<'_>) -> Result<NodeSet, EvaluateError> {
+        match self.evaluate(scope)? {
+            Value::Nodes(nodes) => Ok(nodes),
+            _ => Ok(NodeSet::default()),
+        }
+    }
+
+    /// Texts of the nodes that a path yields, or of their first child of that name.
+    pub fn evaluate_texts(
+        &self,
+        scope: &Scope<'_>,
+        child: Option<&str>,
+    ) -> Result<Vec<String>, EvaluateError> {
+        let set = self.evaluate_nodes(scope)?;
+        let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
+        let text = |node: &NodeId| match child {
+            None => Some(tree.text(*node).into_owned()),
+            Some(name) => tree.named(*node, name).next().map(|inner| tree.text(inner).into_owned()),
+        };
+        Ok(set.nodes.iter().filter_map(text).collect())
+    }
+
+    /// It computes: its outermost part is an operator, not a value or a path.
+    pub fn is_arithmetic(&self) -> bool {
+        matches!(self.root, Expr::Binary(..))
+    }
+
+    /// Number bounds that a conjunction sets on `.`: `. >= 18 and . <= 110` gives (18, 110).
+    /// Bounds written with anything but numbers are left open.
+    pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
+        syntax::bounds(&self.root)
+    }
+
+    /// Pattern of a `regex(., 'pattern')` that must hold, if the expression is one or a conjunction
+    /// with one.
+    pub fn pattern(&self) -> Option<&str> {
+        syntax::pattern(&self.root)
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}

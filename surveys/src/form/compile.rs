@@ -1,0 +1,311 @@
+//! Compiles the model: parses every expression and gives each `${name}` its path.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::expression::{Expression, Kind, Spot, Tree};
+use crate::question_type::{QuestionType, Stored};
+use crate::questionnaire::{Body, ChoiceSource, Choices as Source, Node, Outline, Place};
+
+use super::dependencies;
+use super::instances::list_instance;
+use super::{Choices, CompileError, Compiled, Default, Item, Role};
+
+pub(super) fn compile(
+    outline: &Outline<'_>,
+    files: HashMap<String, Tree>,
+) -> Result<Compiled, Vec<CompileError>> {
+    let form = outline.questionnaire;
+    let mut compiler = Compiler { outline, problems: Vec::new() };
+    let mut instances = files;
+    let mut labels = HashMap::new();
+    for (name, list) in form.choice_lists.iter().chain(&form.external_choice_lists) {
+        instances.insert(name.clone(), list_instance(list));
+        let of_list: HashMap<String, String> = list
+            .choices
+            .iter()
+            .map(|choice| (choice.name.clone(), choice.label.values().next().cloned().unwrap_or_default()))
+            .collect();
+        labels.insert(name.clone(), of_list);
+    }
+    let meta = format!("/{}/meta/", form.settings.root);
+    let mut items: Vec<Item> = Vec::with_capacity(outline.places.len());
+    for (index, place) in outline.places.iter().enumerate() {
+        let in_meta = place.parent.is_none() && place.path.starts_with(&meta);
+        items.push(compiler.item(index, place, in_meta, &instances));
+    }
+    for index in 0..items.len() {
+        if let Some(parent) = items[index].parent {
+            items[parent].children.push(index);
+        }
+    }
+    if !compiler.problems.is_empty() {
+        return Err(compiler.problems);
+    }
+    let by_path: HashMap<String, usize> =
+        items.iter().enumerate().map(|(i, item)| (item.path.clone(), i)).collect();
+    let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+    for (i, item) in items.iter().enumerate() {
+        by_name.entry(item.name.to_string()).or_default().push(i);
+    }
+    let (dependents, rank) = dependencies::order(&items, &by_path);
+    Ok(Compiled {
+        form_id: form.settings.form_id.clone(),
+        version: form.settings.version.clone(),
+        root: Arc::from(form.settings.root.as_str()),
+        items,
+        by_path,
+        by_name,
+        instances,
+        labels,
+        dependents,
+        rank,
+    })
+}
+
+struct Compiler<'o> {
+    outline: &'o Outline<'o>,
+    problems: Vec<CompileError>,
+}
+
+impl Compiler<'_> {
+    fn item(
+        &mut self,
+        index: usize,
+        place: &Place<'_>,
+        in_meta: bool,
+        instances: &HashMap<String, Tree>,
+    ) -> Item {
+        let node = place.node;
+        let logic = &node.logic;
+        let own_constraint = node.kind().and_then(|kind| kind.row().constraint);
+        let constraint = logic.constraint.as_deref().or(own_constraint);
+        let role = self.role(index, node);
+        let kind = match &role {
+            Role::Question { stored, .. } => kind_of(*stored),
+            _ => Kind::Text,
+        };
+        let mut calculation = self.expression(index, "calculation", logic.calculation.as_deref());
+        if node.kind() == Some(QuestionType::InstanceName) && calculation.is_none() {
+            let source = self.outline.questionnaire.settings.instance_name.as_deref();
+            calculation = self.expression(index, "instance_name", source);
+        }
+        let triggers =
+            logic.trigger.iter().filter_map(|name| self.outline.named(name).first().copied()).collect();
+        Item {
+            name: Arc::from(node.name.as_str()),
+            path: place.path.clone(),
+            position: node.position.clone(),
+            parent: place.parent,
+            children: Vec::new(),
+            in_meta,
+            field: place.field || in_meta,
+            sealed: place.sealed,
+            relevant: self.expression(index, "relevant", logic.relevant.as_deref()),
+            constraint: self.expression(index, "constraint", constraint),
+            required: self.flag(index, "required", logic.required.as_deref()),
+            readonly: self.flag(index, "readonly", logic.readonly.as_deref()),
+            calculation,
+            triggers,
+            default: self.default_value(index, node),
+            choices: node
+                .question()
+                .and_then(|q| q.choices.as_ref())
+                .and_then(|c| self.choices(index, c, instances)),
+            role,
+            kind,
+        }
+    }
+
+    fn role(&mut self, index: usize, node: &Node) -> Role {
+        match &node.body {
+            Body::Group(_) => Role::Group,
+            Body::Repeat(repeat) => {
+                Role::Repeat(self.expression(index, "repeat_count", repeat.count.as_deref()))
+            }
+            Body::Question(question) => {
+                let mut stored = question.kind.row().stored;
+                let mut range = None;
+                if question.kind == QuestionType::Range {
+                    let given = |name: &str, otherwise: f64| {
+                        question
+                            .parameters
+                            .get(name)
+                            .and_then(|text| text.trim().parse().ok())
+                            .unwrap_or(otherwise)
+                    };
+                    let (start, end, step) = (given("start", 1.0), given("end", 10.0), given("step", 1.0));
+                    range = Some((start, end, step));
+                    let whole = [start, end, step].iter().all(|n: &f64| n.fract() == 0.0);
+                    stored = if whole { Stored::Integer } else { Stored::Decimal };
+                }
+                Role::Question { kind: question.kind, stored, range }
+            }
+        }
+    }
+
+    /// `yes`, `no` and the like are conditions too.
+    fn flag(&mut self, index: usize, column: &'static str, text: Option<&str>) -> Option<Expression> {
+        let text = text?.trim();
+        match text.to_lowercase().as_str() {
+            "yes" | "true" | "true()" => self.expression(index, column, Some("true()")),
+            "no" | "false" | "false()" | "" => None,
+            _ => self.expression(index, column, Some(text)),
+        }
+    }
+
+    fn default_value(&mut self, index: usize, node: &Node) -> Option<Default> {
+        let text = node.logic.default.as_deref()?;
+        let stored = node.kind().map(|kind| kind.row().stored);
+        let dashed = matches!(stored, Some(Stored::Date | Stored::DateTime | Stored::Place));
+        if is_dynamic(text, dashed) {
+            return self.expression(index, "default", Some(text)).map(Default::Dynamic);
+        }
+        Some(Default::Static(text.to_owned()))
+    }
+
+    fn choices(
+        &mut self,
+        index: usize,
+        source: &Source,
+        instances: &HashMap<String, Tree>,
+    ) -> Option<Choices> {
+        let (list, value, absent) = match &source.source {
+            ChoiceSource::List(list) | ChoiceSource::External(list) => {
+                if !instances.contains_key(list) {
+                    let position = self.outline.places[index].node.position.clone();
+                    self.problems.push(CompileError::UnknownList { position, list: list.clone() });
+                    return None;
+                }
+                (list.clone(), "name".to_owned(), false)
+            }
+            ChoiceSource::File { name, value, .. } => {
+                let id = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
+                let absent = !instances.contains_key(&id);
+                let usual = if name.ends_with(".geojson") { "id" } else { "name" };
+                (id, value.clone().unwrap_or_else(|| usual.to_owned()), absent)
+            }
+            ChoiceSource::Answers(question) => {
+                let filter = source.filter.clone().unwrap_or_else(|| format!("./{question} != ''"));
+                let target = self.outline.named(question).first().copied();
+                let repeat = target.and_then(|target| self.outline.repeats_around(target).next());
+                let text = match repeat {
+                    Some(repeat) => format!("{}[{filter}]", self.outline.places[repeat].path),
+                    None => format!("${{{question}}}"),
+                };
+                let nodes = self.expression(index, "type", Some(&text))?;
+                return Some(Choices {
+                    nodes,
+                    value: Some(question.clone()),
+                    list: String::new(),
+                    absent: false,
+                });
+            }
+        };
+        let filter = source.filter.as_deref().map_or_else(String::new, |filter| format!("[{filter}]"));
+        let text = format!("instance('{list}')/root/item{filter}");
+        let nodes = self.expression(index, "choice_filter", Some(&text))?;
+        Some(Choices { nodes, value: Some(value), list, absent })
+    }
+
+    fn expression(&mut self, index: usize, column: &'static str, text: Option<&str>) -> Option<Expression> {
+        let text = text?.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let position = || self.outline.places[index].node.position.clone();
+        let parsed = match Expression::parse(text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let problem = CompileError::Syntax { position: position(), column, error };
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        match parsed.resolve(&|name, spot| path_to(self.outline, index, name, spot)) {
+            Ok(resolved) => Some(resolved),
+            Err(unknown) => {
+                let position = position();
+                for name in unknown {
+                    let suggestion = self.near(&name);
+                    let position = position.clone();
+                    self.problems.push(CompileError::UnknownName { position, column, name, suggestion });
+                }
+                None
+            }
+        }
+    }
+
+    /// A known name that differs by little: one letter more, less or other.
+    fn near(&self, name: &str) -> Option<String> {
+        let known = self.outline.places.iter().map(|place| place.node.name.as_str());
+        let mut known: Vec<&str> = known.filter(|known| one_edit(known, name)).collect();
+        known.sort_unstable();
+        known.first().map(|known| (*known).to_owned())
+    }
+}
+
+fn one_edit(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > 1 {
+        return false;
+    }
+    let same = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let rest = |from: &[char], skip: usize| from[(same + skip).min(from.len())..].to_vec();
+    rest(&a, 1) == rest(&b, 1) || rest(&a, 1) == rest(&b, 0) || rest(&a, 0) == rest(&b, 1)
+}
+
+/// How pyxform writes `${name}` for the node `from`: relative where one repeat holds both, else
+/// absolute.
+pub(crate) fn path_to(outline: &Outline<'_>, from: usize, name: &str, spot: Spot) -> Option<String> {
+    let root = &outline.questionnaire.settings.root;
+    if let Some(name) = name.strip_prefix("last-saved#") {
+        let target = *outline.named(name.trim()).first()?;
+        return Some(format!("instance('__last-saved'){}", outline.places[target].path));
+    }
+    let target = match outline.named(name) {
+        [] if name == root => return Some(format!("/{root}")),
+        [] => return None,
+        [only] => *only,
+        [first, ..] => *first,
+    };
+    let path = &outline.places[target].path;
+    let shared =
+        outline.repeats_around(target).any(|repeat| outline.repeats_around(from).any(|own| own == repeat));
+    if spot == Spot::IndexedRepeat || !shared {
+        return Some(path.clone());
+    }
+    let (own, other): (Vec<&str>, Vec<&str>) =
+        (outline.places[from].path.split('/').collect(), path.split('/').collect());
+    // Down from the lowest group that holds both; the nodes themselves are not such a group.
+    let most = own.len().min(other.len()) - 1;
+    let common = own.iter().zip(&other).take(most).take_while(|(a, b)| a == b).count();
+    let mut steps = vec![".."; own.len() - common];
+    steps.extend(&other[common..]);
+    let relative = steps.join("/");
+    Some(if spot == Spot::InstancePredicate { format!("current()/{relative}") } else { relative })
+}
+
+fn is_dynamic(text: &str, dashed: bool) -> bool {
+    if text.contains("${") {
+        return true;
+    }
+    let Ok(parsed) = Expression::parse(text) else { return false };
+    if !parsed.functions().is_empty() {
+        return true;
+    }
+    let words = text.split_whitespace().any(|word| matches!(word, "div" | "mod"));
+    parsed.is_arithmetic()
+        && (words
+            || text.contains(['+', '*', '|'])
+            || (!dashed && text.trim_start_matches('-').contains('-')))
+}
+
+fn kind_of(stored: Stored) -> Kind {
+    match stored {
+        Stored::Integer | Stored::Decimal => Kind::Number,
+        Stored::Date => Kind::Date,
+        Stored::DateTime => Kind::DateTime,
+        _ => Kind::Text,
+    }
+}

@@ -1,0 +1,506 @@
+//! One interview in progress: the instance, its relevance and calculations, kept up to date.
+//!
+//! A change recomputes only the items that read what changed, in dependency order.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::chance::Chance;
+use crate::expression::{Dialect, Environment, EvaluateError, Expression, Moment, NodeId, Scope, Tree};
+use crate::question_type::Stored;
+
+use super::{Compiled, Default, Role};
+
+/// More rounds than any form without a cycle needs.
+const MOST_ROUNDS: u32 = 60;
+/// No household has more; it bounds what a wrong `repeat_count` can cost.
+const MOST_REPEATS: usize = 1_000;
+
+/// What an interview takes from the world.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub dialect: Dialect,
+    pub now: Moment,
+    /// Minutes east of UTC; Vietnam is 420.
+    pub zone: i32,
+    pub chance: Chance,
+}
+
+/// An interview in progress.
+pub struct Interview<'f> {
+    pub form: &'f Compiled,
+    pub tree: Tree,
+    setup: Setup,
+    chance: RefCell<Chance>,
+    /// Own relevance by node, apart from what is around it.
+    own: Vec<bool>,
+    /// Live nodes by item.
+    nodes: Vec<Vec<NodeId>>,
+    dirty: BTreeSet<(usize, usize)>,
+    /// Calculated nodes that keep their value.
+    kept: HashSet<NodeId>,
+    /// The number of repeats is as given, whatever the form's count says.
+    restored: bool,
+    /// Expressions that have no value, by node.
+    errors: HashMap<NodeId, String>,
+}
+
+impl<'f> Interview<'f> {
+    /// A new interview: defaults are set, everything is computed once.
+    pub fn new(form: &'f Compiled, setup: Setup) -> Self {
+        let mut interview = Self::empty(form, setup);
+        let root = interview.tree.root();
+        for item in form.top() {
+            interview.create(item, root);
+        }
+        interview.create_meta(root);
+        interview.recompute();
+        interview.apply_dynamic_defaults(root);
+        interview
+    }
+
+    /// An interview with the values of a submission, recomputed; with the submission's node for each
+    /// node that has one. Calculations that cannot be repeated (chance, the clock, triggers) keep
+    /// their value.
+    pub fn restore(form: &'f Compiled, setup: Setup, submission: &Tree) -> (Self, HashMap<NodeId, NodeId>) {
+        let mut interview = Self::empty(form, setup);
+        interview.restored = true;
+        let mut origins = HashMap::new();
+        let (root, theirs) = (interview.tree.root(), submission.root());
+        origins.insert(root, theirs);
+        for item in form.top() {
+            interview.copy(item, root, submission, Some(theirs), &mut origins);
+        }
+        interview.create_meta(root);
+        let meta = interview.tree.named(root, "meta").next();
+        if let (Some(meta), Some(their_meta)) = (meta, submission.named(theirs, "meta").next()) {
+            origins.insert(meta, their_meta);
+            let children = interview.tree.children(meta).to_vec();
+            for node in children {
+                let name = interview.tree.get(node).name.clone();
+                if let Some(origin) = submission.named(their_meta, &name).next() {
+                    interview.tree.get_mut(node).text = submission.get(origin).text.clone();
+                    origins.insert(node, origin);
+                }
+            }
+        }
+        interview.recompute();
+        (interview, origins)
+    }
+
+    fn empty(form: &'f Compiled, setup: Setup) -> Self {
+        let (tree, _) = Tree::new(&form.root);
+        let chance = RefCell::new(setup.chance.clone());
+        Self {
+            form,
+            tree,
+            setup,
+            chance,
+            own: vec![true; 2],
+            nodes: vec![Vec::new(); form.items.len()],
+            dirty: BTreeSet::new(),
+            kept: HashSet::new(),
+            restored: false,
+            errors: HashMap::new(),
+        }
+    }
+
+    fn create_meta(&mut self, root: NodeId) {
+        let form = self.form;
+        let mut items = form.meta().peekable();
+        if items.peek().is_none() {
+            return;
+        }
+        let meta = self.tree.add(root, "meta".into());
+        self.own.resize(self.tree.len(), true);
+        for item in items {
+            self.create(item, meta);
+        }
+    }
+
+    /// Adds the node of an item with what is under it; a repeat gets its first instance unless the
+    /// form counts them.
+    fn create(&mut self, item: usize, parent: NodeId) {
+        if let Role::Repeat(Some(_)) = self.form.items[item].role {
+            self.mark(item);
+            return;
+        }
+        let at = self.tree.children(parent).len();
+        self.create_at(item, parent, at);
+    }
+
+    fn create_at(&mut self, item: usize, parent: NodeId, at: usize) -> NodeId {
+        let form = self.form;
+        let node = self.add_node(item, parent, at);
+        if let Some(Default::Static(text)) = &form.items[item].default {
+            self.tree.get_mut(node).text.clone_from(text);
+        }
+        for child in &form.items[item].children {
+            self.create(*child, node);
+        }
+        node
+    }
+
+    fn add_node(&mut self, item: usize, parent: NodeId, at: usize) -> NodeId {
+        let form = self.form;
+        let node = self.tree.insert(parent, at, form.items[item].name.clone());
+        let data = self.tree.get_mut(node);
+        data.kind = form.items[item].kind;
+        data.place = u32::try_from(item).ok();
+        self.own.resize(self.tree.len(), true);
+        self.nodes[item].push(node);
+        self.mark(item);
+        node
+    }
+
+    fn copy(
+        &mut self,
+        item: usize,
+        parent: NodeId,
+        submission: &Tree,
+        theirs: Option<NodeId>,
+        origins: &mut HashMap<NodeId, NodeId>,
+    ) {
+        let form = self.form;
+        let data = &form.items[item];
+        let mut found: Vec<Option<NodeId>> = match theirs {
+            Some(theirs) => submission.named(theirs, &data.name).map(Some).collect(),
+            None => Vec::new(),
+        };
+        if !data.is_repeat() {
+            found.truncate(1);
+            if found.is_empty() {
+                found.push(None);
+            }
+        }
+        for origin in found {
+            let at = self.tree.children(parent).len();
+            let node = self.add_node(item, parent, at);
+            if let Some(origin) = origin {
+                origins.insert(node, origin);
+                self.tree.get_mut(node).text = submission.text(origin).into_owned();
+                let unrepeatable = !data.triggers.is_empty()
+                    || data.calculation.as_ref().is_some_and(Expression::is_volatile);
+                if unrepeatable && !self.tree.get(node).text.is_empty() {
+                    self.kept.insert(node);
+                }
+            }
+            for child in &data.children {
+                self.copy(*child, node, submission, origin, origins);
+            }
+            if !data.children.is_empty() {
+                self.tree.get_mut(node).text.clear();
+            }
+        }
+    }
+
+    /// Evaluates dynamic defaults of blank nodes at and under `top`, in document order.
+    fn apply_dynamic_defaults(&mut self, top: NodeId) {
+        let form = self.form;
+        for node in self.tree.descendants_or_self(top) {
+            let Some(item) = self.item(node) else { continue };
+            if let Some(Default::Dynamic(expression)) = &form.items[item].default
+                && self.tree.get(node).text.is_empty()
+            {
+                match self.evaluate_stored(expression, node, item) {
+                    Ok(text) => self.set(node, &text),
+                    Err(error) => {
+                        self.errors.insert(node, error.message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The item of a node; `None` for the root and `meta`.
+    pub fn item(&self, node: NodeId) -> Option<usize> {
+        self.tree.get(node).place.map(|place| place as usize)
+    }
+
+    /// The live nodes of an item.
+    pub fn nodes_of(&self, item: usize) -> &[NodeId] {
+        &self.nodes[item]
+    }
+
+    /// Expressions that have no value, by node.
+    pub fn errors(&self) -> &HashMap<NodeId, String> {
+        &self.errors
+    }
+
+    /// `/data/roster[2]/age`
+    pub fn path(&self, node: NodeId) -> String {
+        let form = self.form;
+        self.tree.path(node, &|node| node.place.is_some_and(|place| form.items[place as usize].is_repeat()))
+    }
+
+    fn environment(&self) -> Environment<'_> {
+        Environment {
+            dialect: self.setup.dialect,
+            now: self.setup.now,
+            zone: self.setup.zone,
+            chance: &self.chance,
+            lookups: self.form,
+        }
+    }
+
+    /// Whether a condition holds at a node.
+    pub fn holds(&self, condition: &Expression, node: NodeId) -> Result<bool, EvaluateError> {
+        let environment = self.environment();
+        condition.evaluate_condition(&Scope { main: &self.tree, node, environment: &environment })
+    }
+
+    /// Whether a condition would hold if the node had that answer.
+    pub fn would_hold(&mut self, condition: &Expression, node: NodeId, text: &str) -> bool {
+        let before = std::mem::replace(&mut self.tree.get_mut(node).text, text.to_owned());
+        let holds = self.holds(condition, node).unwrap_or(false);
+        self.tree.get_mut(node).text = before;
+        holds
+    }
+
+    /// The node keeps its value from now on, whatever its calculation says.
+    pub fn keep(&mut self, node: NodeId) {
+        self.kept.insert(node);
+    }
+
+    /// The codes that a select offers at a node; `None` where it is no select or its file is absent.
+    pub fn codes(&self, node: NodeId) -> Option<Vec<String>> {
+        let choices = self.form.items[self.item(node)?].choices.as_ref()?;
+        if choices.absent {
+            return None;
+        }
+        let environment = self.environment();
+        let scope = Scope { main: &self.tree, node, environment: &environment };
+        choices.nodes.evaluate_texts(&scope, choices.value.as_deref()).ok()
+    }
+
+    fn evaluate_stored(
+        &self,
+        expression: &Expression,
+        node: NodeId,
+        item: usize,
+    ) -> Result<String, EvaluateError> {
+        let environment = self.environment();
+        let text =
+            expression.evaluate_stored(&Scope { main: &self.tree, node, environment: &environment })?;
+        // An integer node keeps the whole part.
+        if self.form.items[item].stored() == Some(Stored::Integer) && !text.is_empty() {
+            return Ok(match (text.parse::<f64>(), self.setup.dialect) {
+                (Ok(number), _) if number.is_finite() => format!("{}", number.trunc() as i64),
+                (_, Dialect::WebForms) => String::new(),
+                _ => text,
+            });
+        }
+        Ok(text)
+    }
+
+    fn mark(&mut self, item: usize) {
+        self.dirty.insert((self.form.rank[item], item));
+    }
+
+    fn mark_dependents(&mut self, item: usize) {
+        let form = self.form;
+        for dependent in &form.dependents[item] {
+            self.mark(*dependent);
+        }
+    }
+
+    /// Gives a node its answer, runs what it triggers, and recomputes.
+    pub fn set(&mut self, node: NodeId, text: &str) {
+        self.put(node, text);
+        self.recompute();
+    }
+
+    fn put(&mut self, node: NodeId, text: &str) {
+        if self.tree.get(node).text == text {
+            return;
+        }
+        text.clone_into(&mut self.tree.get_mut(node).text);
+        if let Some(item) = self.item(node) {
+            self.mark_dependents(item);
+            self.trigger(item, node);
+        }
+    }
+
+    /// Sets the calculations that hang on a change of `node`, in the same repeats.
+    fn trigger(&mut self, item: usize, node: NodeId) {
+        let form = self.form;
+        for (target, data) in form.items.iter().enumerate() {
+            if !data.triggers.contains(&item) || target == item {
+                continue;
+            }
+            let Some(calculation) = &data.calculation else { continue };
+            for other in self.nodes[target].clone() {
+                let same = self.tree.ancestors(other).all(|around| {
+                    let Some(repeat) = self.item(around).filter(|i| form.items[*i].is_repeat()) else {
+                        return true;
+                    };
+                    let own = self.tree.ancestors(node).find(|a| self.item(*a) == Some(repeat));
+                    own.is_none_or(|own| own == around)
+                });
+                if same && let Ok(text) = self.evaluate_stored(calculation, other, target) {
+                    self.put(other, &text);
+                }
+            }
+        }
+    }
+
+    /// Brings relevance, calculations and counted repeats up to date.
+    pub fn recompute(&mut self) {
+        let mut rounds: HashMap<usize, u32> = HashMap::new();
+        while let Some((_, item)) = self.dirty.pop_first() {
+            let round = rounds.entry(item).or_default();
+            *round += 1;
+            if *round > MOST_ROUNDS {
+                continue;
+            }
+            self.recompute_item(item);
+        }
+    }
+
+    fn recompute_item(&mut self, item: usize) {
+        let form = self.form;
+        let data = &form.items[item];
+        if let (Role::Repeat(Some(count)), false) = (&data.role, self.restored) {
+            self.recount(item, count);
+        }
+        if data.relevant.is_none() && data.calculation.is_none() {
+            return;
+        }
+        for node in self.nodes[item].clone() {
+            if let Some(relevant) = &data.relevant {
+                let own = match self.holds(relevant, node) {
+                    Ok(own) => own,
+                    Err(error) => {
+                        self.errors.insert(node, error.message);
+                        true
+                    }
+                };
+                if own != self.own[node.index()] {
+                    self.own[node.index()] = own;
+                    self.refresh(node);
+                }
+            }
+            let Some(calculation) = data.calculation.as_ref().filter(|_| data.triggers.is_empty()) else {
+                continue;
+            };
+            if !self.tree.get(node).relevant || self.kept.contains(&node) {
+                continue;
+            }
+            match self.evaluate_stored(calculation, node, item) {
+                Ok(text) => self.put(node, &text),
+                Err(error) => {
+                    self.errors.insert(node, error.message);
+                }
+            }
+        }
+    }
+
+    /// Passes relevance on to what is inside.
+    fn refresh(&mut self, top: NodeId) {
+        let form = self.form;
+        for node in self.tree.descendants_or_self(top) {
+            let around = self.tree.get(node).parent.is_none_or(|parent| self.tree.get(parent).relevant);
+            let relevant = around && self.own[node.index()];
+            if self.tree.get(node).relevant == relevant {
+                continue;
+            }
+            self.tree.get_mut(node).relevant = relevant;
+            if let Some(item) = self.item(node) {
+                self.mark_dependents(item);
+                if form.items[item].calculation.is_some() {
+                    self.mark(item);
+                }
+            }
+        }
+    }
+
+    /// Adds or takes away repeats until their number is the form's.
+    fn recount(&mut self, item: usize, count: &Expression) {
+        let form = self.form;
+        let parents = match form.items[item].parent {
+            Some(parent) => self.nodes[parent].clone(),
+            None => vec![self.tree.root()],
+        };
+        for parent in parents {
+            let mut present: Vec<NodeId> = self.tree.named(parent, &form.items[item].name).collect();
+            // The count is read from where a repeat stands, so there has to be one.
+            let probe = match present.first() {
+                Some(node) => *node,
+                None => {
+                    let at = self.place_among(item, parent);
+                    let node = self.tree.insert(parent, at, form.items[item].name.clone());
+                    self.own.resize(self.tree.len(), true);
+                    node
+                }
+            };
+            let environment = self.environment();
+            let scope = Scope { main: &self.tree, node: probe, environment: &environment };
+            let due = count.evaluate_stored(&scope).ok().and_then(|text| text.parse::<f64>().ok());
+            if present.is_empty() {
+                self.tree.remove(probe);
+            }
+            let due = due.filter(|n| *n > 0.0).map_or(0, |n| (n as usize).min(MOST_REPEATS));
+            if due == present.len() {
+                continue;
+            }
+            while present.len() > due {
+                if let Some(last) = present.pop() {
+                    self.remove(last);
+                }
+            }
+            while present.len() < due {
+                let node = self.add_repeat(item, parent);
+                present.push(node);
+            }
+            self.mark_dependents(item);
+        }
+    }
+
+    /// Where the first instance of a repeat belongs among its siblings.
+    fn place_among(&self, item: usize, parent: NodeId) -> usize {
+        let children = self.tree.children(parent);
+        let before = |child: &&NodeId| self.item(**child).is_some_and(|other| other <= item);
+        children.iter().take_while(before).count()
+    }
+
+    /// Adds an instance of a repeat after those that are there.
+    pub fn add_repeat(&mut self, item: usize, parent: NodeId) -> NodeId {
+        let at = self.place_among(item, parent);
+        let node = self.create_at(item, parent, at);
+        self.refresh_new(node);
+        self.mark_dependents(item);
+        self.apply_dynamic_defaults_later(node);
+        node
+    }
+
+    fn refresh_new(&mut self, node: NodeId) {
+        for inner in self.tree.descendants_or_self(node) {
+            if let Some(item) = self.item(inner) {
+                self.mark_dependents(item);
+            }
+        }
+    }
+
+    /// `odk-new-repeat` comes before the calculations that read the default.
+    fn apply_dynamic_defaults_later(&mut self, node: NodeId) {
+        let form = self.form;
+        for inner in self.tree.descendants_or_self(node) {
+            let Some(item) = self.item(inner) else { continue };
+            if let Some(Default::Dynamic(expression)) = &form.items[item].default
+                && let Ok(text) = self.evaluate_stored(expression, inner, item)
+            {
+                self.put(inner, &text);
+            }
+        }
+    }
+
+    fn remove(&mut self, top: NodeId) {
+        for node in self.tree.descendants_or_self(top) {
+            if let Some(item) = self.item(node) {
+                self.nodes[item].retain(|other| *other != node);
+                self.mark_dependents(item);
+            }
+        }
+        self.tree.remove(top);
+    }
+}

@@ -1,0 +1,131 @@
+//! Reads instance XML safely and judges it by the form's own rules.
+
+mod check;
+mod values;
+mod xml;
+
+use std::ops::Range;
+
+use crate::expression::{NodeId, Tree};
+use crate::form::{Compiled, is_seal};
+
+pub use check::{Judge, Problem, Rule, check, check_with};
+pub use values::{Answer, AnswerValue, answers};
+pub use xml::ReadError;
+
+pub(crate) use xml::{Document, Piece, parse};
+
+/// A submission as it came, matched to its form.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    pub head: Head,
+    /// The instance; nodes that the form knows carry its item.
+    pub tree: Tree,
+    /// Paths of elements that the form does not know, each topmost one.
+    pub unknown: Vec<String>,
+}
+
+/// What a submission says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Attribute `id` of the root.
+    pub form_id: String,
+    /// Attribute `version` of the root; blank where there is none.
+    pub version: String,
+    pub instance_id: Option<String>,
+    pub deprecated_id: Option<String>,
+    pub instance_name: Option<String>,
+}
+
+/// Reads what intake needs, for any form.
+///
+/// Errors: [`ReadError`] for what is no safe, well-formed XML.
+pub fn head(xml: &[u8]) -> Result<Head, ReadError> {
+    Ok(head_of(&parse(xml)?.tree))
+}
+
+fn head_of(tree: &Tree) -> Head {
+    let root = tree.root();
+    let attribute = |name: &str| {
+        let found = tree.get(root).attributes.iter().find(|(n, _)| &**n == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let meta = tree.named(root, "meta").next();
+    let of_meta = |name: &str| {
+        let node = tree.named(meta?, name).next()?;
+        let text = tree.text(node);
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    Head {
+        form_id: attribute("id"),
+        version: attribute("version"),
+        instance_id: of_meta("instanceID"),
+        deprecated_id: of_meta("deprecatedID"),
+        instance_name: of_meta("instanceName"),
+    }
+}
+
+/// Reads a submission of `form`. Elements are matched by local name, whatever their namespace.
+///
+/// Errors: [`ReadError`] for what is no safe, well-formed XML. A submission of another form or with
+/// unknown elements is read all the same; [`check`] says what is wrong with it.
+pub fn read(form: &Compiled, xml: &[u8]) -> Result<Submission, ReadError> {
+    let mut tree = parse(xml)?.tree;
+    let mut unknown = Vec::new();
+    place(form, &mut tree, &mut |tree, node| unknown.push(tree.path(node, &|_| false)));
+    Ok(Submission { head: head_of(&tree), tree, unknown })
+}
+
+/// Where in the bytes the content of the first element at `path` (`/data/l`) lies: between its start
+/// and its end tag. `None` where there is no such element or it is empty (`<l/>`).
+///
+/// A sealed block is made by putting `<ln_sealed>…</ln_sealed>` in place of that content.
+///
+/// Errors: [`ReadError`] for what is no safe, well-formed XML.
+pub fn content_range(xml: &[u8], path: &str) -> Result<Option<Range<usize>>, ReadError> {
+    let Document { tree, pieces } = parse(xml)?;
+    let wanted = pieces.iter().find_map(|(range, piece)| match piece {
+        Piece::Open(node) if tree.path(*node, &|_| false) == path => Some((*node, range.end)),
+        _ => None,
+    });
+    let Some((node, start)) = wanted else { return Ok(None) };
+    let end = pieces.iter().find(|(_, piece)| *piece == Piece::Close(node)).map(|(range, _)| range.start);
+    Ok(end.map(|end| start..end))
+}
+
+/// Gives each node the form's item; `stranger` is told of each topmost element without one.
+pub(crate) fn place(form: &Compiled, tree: &mut Tree, stranger: &mut dyn FnMut(&Tree, NodeId)) {
+    let root = tree.root();
+    let mut open: Vec<(NodeId, Around)> = vec![(root, Around::Root)];
+    while let Some((parent, around)) = open.pop() {
+        for child in tree.children(parent).to_vec() {
+            let name = tree.get(child).name.clone();
+            let found = match around {
+                Around::Root if &*name == "meta" => {
+                    open.push((child, Around::Meta));
+                    continue;
+                }
+                Around::Root => form.child(None, &name),
+                Around::Meta if &*name == "deprecatedID" => continue,
+                Around::Meta => form.in_meta(&name),
+                Around::Item(item) if is_seal(&name) && form.items[item].sealed == Some(item) => continue,
+                Around::Item(item) => form.child(Some(item), &name),
+            };
+            match found {
+                Some(item) => {
+                    tree.get_mut(child).place = u32::try_from(item).ok();
+                    open.push((child, Around::Item(item)));
+                }
+                None => stranger(tree, child),
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Around {
+    Root,
+    Meta,
+    Item(usize),
+}
