@@ -1,0 +1,59 @@
+//! The letterhead: who reports, under which number, where and when; State or Party layout.
+
+/// Which family of rules the document follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Hướng dẫn 36-HD/VPTW: documents of a Party body.
+    Party,
+    /// Nghị định 30/2020/NĐ-CP: documents of a State body.
+    State,
+}
+
+/// Everything before and after the text. Empty fields are left out.
+#[derive(Clone, Debug)]
+pub struct Front {
+    pub layout: Layout,
+    pub parent_body: String,
+    pub issuing_body: String,
+    /// As printed: `Số 12-BC/BTGDVTU` (Party), `Số: 15/BC-UBND` (State).
+    pub number: String,
+    /// `Tuyên Quang, ngày … tháng … năm 2026`.
+    pub place_and_date: String,
+    /// `BÁO CÁO`.
+    pub kind: String,
+    /// What the report is about, one line.
+    pub about: String,
+    /// Printed on every page: for synthetic data.
+    pub label: Option<String>,
+    pub signature: Option<Signature>,
+    /// Items of "Nơi nhận".
+    pub recipients: Vec<String>,
+    /// Date of the file's properties, `2026-11-23T00:00:00Z`: given, so that the same report has the same bytes.
+    pub created: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// `T/M BAN THƯỜNG VỤ`, `TM. ỦY BAN NHÂN DÂN`.
+    pub authority: String,
+    pub position: String,
+    pub name: String,
+}
+
+impl Front {
+    /// First line of the State's or the Party's name, with the State's motto.
+    pub(super) fn heading(&self) -> (&'static str, Option<&'static str>) {
+        match self.layout {
+            Layout::Party => ("ĐẢNG CỘNG SẢN VIỆT NAM", None),
+            Layout::State => ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", Some("Độc lập - Tự do - Hạnh phúc")),
+        }
+    }
+
+    /// Sizes in points: heading, parent body, issuing body, number and date, kind, about.
+    pub(super) fn sizes(&self) -> [u32; 6] {
+        match self.layout {
+            Layout::Party => [15, 14, 14, 14, 16, 15],
+            Layout::State => [12, 12, 12, 13, 14, 14],
+        }
+    }
+}
