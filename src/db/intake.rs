@@ -202,7 +202,8 @@ impl Interview {
         }
     }
 
-    pub(in crate::db) fn into_result(self) -> Result<Stored, IntakeError> {
+    /// What became of it; an interview that did not reach its end is busy.
+    pub fn into_result(self) -> Result<Stored, IntakeError> {
         match self.fate {
             Fate::Decided(result) => result,
             _ => Err(IntakeError::Busy),

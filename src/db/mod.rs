@@ -13,7 +13,7 @@ mod connection;
 mod error;
 mod forms;
 mod group_commit;
-mod intake;
+pub mod intake;
 mod listings;
 mod projects;
 mod schema;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::ConnectionError;
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -251,7 +252,11 @@ impl Address {
         let connected = match self {
             Self::Sqlite(path) => {
                 // A leading slash keeps SQLite from reading the path as a `file:` URI.
-                SqliteConnection::establish(&path.to_string_lossy()).map(VaultConnection::Sqlite)
+                SqliteConnection::establish(&path.to_string_lossy()).and_then(|mut c| {
+                    c.batch_execute("pragma busy_timeout = 15000")
+                        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                    Ok(VaultConnection::Sqlite(c))
+                })
             }
             Self::Postgresql { url, .. } => PgConnection::establish(url).map(VaultConnection::Postgresql),
         };
@@ -261,10 +266,13 @@ impl Address {
     /// The settings that a durable connection needs; they hold for one connection each.
     fn configure(&self, connection: &mut VaultConnection) -> QueryResult<()> {
         match connection {
-            VaultConnection::Sqlite(c) => c.batch_execute(
-                "pragma busy_timeout = 15000; pragma journal_mode = wal; pragma synchronous = full; \
-                 pragma foreign_keys = on; pragma secure_delete = on; pragma temp_store = memory;",
-            ),
+            VaultConnection::Sqlite(c) => {
+                turn_on_write_ahead_log(c)?;
+                c.batch_execute(
+                    "pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on; \
+                     pragma temp_store = memory;",
+                )
+            }
             VaultConnection::Postgresql(c) => c.batch_execute(
                 "select set_config('synchronous_commit', 'on', false) \
                  where current_setting('synchronous_commit') = 'off'",
@@ -300,6 +308,23 @@ impl Address {
                 self.folder(io::Error::new(io::ErrorKind::PermissionDenied, reason))
             }
             _ => self.gone(reason),
+        }
+    }
+}
+
+/// SQLite does not wait for its lock when it changes the kind of journal, so two programs that make a vault at the same
+/// moment have to try again.
+fn turn_on_write_ahead_log(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let mut tries_left = 200;
+    loop {
+        match connection.batch_execute("pragma journal_mode = wal") {
+            Err(QueryError::DatabaseError(_, information))
+                if tries_left > 0 && information.message().contains("locked") =>
+            {
+                tries_left -= 1;
+                std::thread::sleep(Duration::from_millis(25));
+            }
+            done => return done,
         }
     }
 }

@@ -94,7 +94,7 @@ fn remove(
         let mut files = Vec::new();
         for row in &rows {
             let of_row = attachments::table.filter(attachments::submission.eq(&row.id));
-            files.extend(of_row.select(attachments::file).load::<String>(db.0)?);
+            files.extend(of_row.order(attachments::id).select(attachments::file).load::<String>(db.0)?);
             diesel::delete(of_row).execute(db.0)?;
             diesel::delete(submissions::table.find(&row.id)).execute(db.0)?;
         }

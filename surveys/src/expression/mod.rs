@@ -41,16 +41,6 @@ pub enum Dialect {
     JavaRosa,
 }
 
-/// Where a `${name}` stands, since its path depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spot {
-    Plain,
-    /// Inside `[…]` of an `instance()` path: the path starts with `current()/`.
-    InstancePredicate,
-    /// As a path argument of `indexed-repeat`: the path is absolute.
-    IndexedRepeat,
-}
-
 /// A parsed expression.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
@@ -118,22 +108,6 @@ impl Expression {
         found
     }
 
-    /// The same expression with each `${name}` replaced by what `path` gives for it (an XPath such
-    /// as `/data/age` or `../age`), by name and the spot where it stands. Names without a path are
-    /// returned as the error.
-    pub fn resolve(&self, path: &dyn Fn(&str, Spot) -> Option<String>) -> Result<Self, Vec<String>> {
-        let mut unknown = Vec::new();
-        let mut root = self.root.clone();
-        syntax::replace_questions(&mut root, Spot::Plain, &mut |name, spot| {
-            let parsed = path(name, spot).and_then(|text| parser::parse(&text).ok());
-            if parsed.is_none() && !unknown.iter().any(|u| u == name) {
-                unknown.push(name.to_owned());
-            }
-            parsed
-        });
-        if unknown.is_empty() { Ok(Self { source: self.source.clone(), root }) } else { Err(unknown) }
-    }
-
     /// The value at `scope`.
     ///
     /// Errors: what neither engine can compute (a nodeset of several nodes used as one value in
@@ -176,11 +150,6 @@ impl Expression {
             Some(name) => tree.named(*node, name).next().map(|inner| tree.text(inner).into_owned()),
         };
         Ok(set.nodes.iter().filter_map(text).collect())
-    }
-
-    /// It computes: its outermost part is an operator, not a value or a path.
-    pub fn is_arithmetic(&self) -> bool {
-        matches!(self.root, Expr::Binary(..))
     }
 
     /// Number bounds that a conjunction sets on `.`: `. >= 18 and . <= 110` gives (18, 110).

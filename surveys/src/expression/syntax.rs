@@ -1,6 +1,5 @@
 //! The syntax tree of an expression.
 
-use super::Spot;
 use super::function::Function;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +10,7 @@ pub(super) enum Expr {
     Binary(Operator, Box<Expr>, Box<Expr>),
     Call(Function, Vec<Expr>),
     Path(Path),
-    /// `${name}` or `${last-saved#name}`, before it is resolved.
+    /// `${name}` or `${last-saved#name}`, not yet written as a path.
     Question(String),
 }
 
@@ -104,45 +103,6 @@ pub(super) fn walk<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
             }
             for step in &path.steps {
                 step.predicates.iter().for_each(|predicate| walk(predicate, visit));
-            }
-        }
-    }
-}
-
-/// Puts another expression in the place of each `${name}` for which `by` gives one.
-pub(super) fn replace_questions(expr: &mut Expr, spot: Spot, by: &mut dyn FnMut(&str, Spot) -> Option<Expr>) {
-    match expr {
-        Expr::Number(_) | Expr::Text(_) => {}
-        Expr::Question(name) => {
-            if let Some(other) = by(name, spot) {
-                *expr = other;
-            }
-        }
-        Expr::Negate(inner) => replace_questions(inner, spot, by),
-        Expr::Binary(_, left, right) => {
-            replace_questions(left, spot, by);
-            replace_questions(right, spot, by);
-        }
-        Expr::Call(Function::IndexedRepeat, arguments) => {
-            for (i, argument) in arguments.iter_mut().enumerate() {
-                let named = i == 0 || i % 2 == 1;
-                replace_questions(argument, if named { Spot::IndexedRepeat } else { spot }, by);
-            }
-        }
-        Expr::Call(_, arguments) => {
-            arguments.iter_mut().for_each(|argument| replace_questions(argument, spot, by));
-        }
-        Expr::Path(path) => {
-            let mut inside = spot;
-            if let Start::Expr(base, predicates) = &mut path.start {
-                if matches!(&**base, Expr::Call(Function::Instance, _)) {
-                    inside = Spot::InstancePredicate;
-                }
-                replace_questions(base, spot, by);
-                predicates.iter_mut().for_each(|predicate| replace_questions(predicate, inside, by));
-            }
-            for step in &mut path.steps {
-                step.predicates.iter_mut().for_each(|predicate| replace_questions(predicate, inside, by));
             }
         }
     }

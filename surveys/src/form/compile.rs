@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::expression::{Expression, Kind, Spot, Tree};
+use crate::expression::{Expression, Kind, Tree};
 use crate::question_type::{QuestionType, Stored};
-use crate::questionnaire::{Body, ChoiceSource, Choices as Source, Node, Outline, Place};
+use crate::questionnaire::references::{ReferenceError, Usage, is_dynamic};
+use crate::questionnaire::{Body, ChoiceSource, Choices as Source, Node, Outline, Place, Questionnaire};
 
 use super::dependencies;
 use super::instances::list_instance;
@@ -88,7 +89,8 @@ impl Compiler<'_> {
         let mut calculation = self.expression(index, "calculation", logic.calculation.as_deref());
         if node.kind() == Some(QuestionType::InstanceName) && calculation.is_none() {
             let source = self.outline.questionnaire.settings.instance_name.as_deref();
-            calculation = self.expression(index, "instance_name", source);
+            calculation =
+                source.and_then(|text| self.written(None, index, "instance_name", text, Usage::Expression));
         }
         let triggers =
             logic.trigger.iter().filter_map(|name| self.outline.named(name).first().copied()).collect();
@@ -156,9 +158,7 @@ impl Compiler<'_> {
 
     fn default_value(&mut self, index: usize, node: &Node) -> Option<Default> {
         let text = node.logic.default.as_deref()?;
-        let stored = node.kind().map(|kind| kind.row().stored);
-        let dashed = matches!(stored, Some(Stored::Date | Stored::DateTime | Stored::Place));
-        if is_dynamic(text, dashed) {
+        if node.kind().is_some_and(|kind| is_dynamic(text, kind)) {
             return self.expression(index, "default", Some(text)).map(Default::Dynamic);
         }
         Some(Default::Static(text.to_owned()))
@@ -185,120 +185,69 @@ impl Compiler<'_> {
                 let usual = if name.ends_with(".geojson") { "id" } else { "name" };
                 (id, value.clone().unwrap_or_else(|| usual.to_owned()), absent)
             }
-            ChoiceSource::Answers(question) => {
-                let filter = source.filter.clone().unwrap_or_else(|| format!("./{question} != ''"));
-                let target = self.outline.named(question).first().copied();
-                let repeat = target.and_then(|target| self.outline.repeats_around(target).next());
-                let text = match repeat {
-                    Some(repeat) => format!("{}[{filter}]", self.outline.places[repeat].path),
-                    None => format!("${{{question}}}"),
-                };
-                let nodes = self.expression(index, "type", Some(&text))?;
-                return Some(Choices {
-                    nodes,
-                    value: Some(question.clone()),
-                    list: String::new(),
-                    absent: false,
-                });
-            }
+            ChoiceSource::Answers(question) => return self.answers_of(index, question, source),
         };
         let filter = source.filter.as_deref().map_or_else(String::new, |filter| format!("[{filter}]"));
         let text = format!("instance('{list}')/root/item{filter}");
-        let nodes = self.expression(index, "choice_filter", Some(&text))?;
+        let nodes = self.written(Some(index), index, "choice_filter", &text, Usage::Filter)?;
         Some(Choices { nodes, value: Some(value), list, absent })
     }
 
+    /// `select_one ${q}`: the instances of q's repeat in which it is answered.
+    fn answers_of(&mut self, index: usize, question: &str, source: &Source) -> Option<Choices> {
+        let path = self.outline.xpath(Some(index), &format!("${{{question}}}"), Usage::Nodeset);
+        let path = path.unwrap_or_default();
+        let (nodeset, name) = path.trim().rsplit_once('/').unwrap_or(("", path.trim()));
+        let filter = match &source.filter {
+            None => format!("./{name} != ''"),
+            Some(own) => {
+                let own = self.outline.xpath(Some(index), own, Usage::NodesetFilter).unwrap_or_default();
+                own.replace(&format!("current()/{nodeset}"), ".").replace(nodeset, ".")
+            }
+        };
+        let text = format!("{nodeset}[{filter}]");
+        let nodes = self.written(Some(index), index, "type", &text, Usage::Nodeset)?;
+        Some(Choices { nodes, value: Some(name.to_owned()), list: String::new(), absent: false })
+    }
+
     fn expression(&mut self, index: usize, column: &'static str, text: Option<&str>) -> Option<Expression> {
-        let text = text?.trim();
-        if text.is_empty() {
+        self.written(Some(index), index, column, text?, Usage::Expression)
+    }
+
+    /// `context` is the node from which paths start, `None` = the root; `index` the one to blame.
+    fn written(
+        &mut self,
+        context: Option<usize>,
+        index: usize,
+        column: &'static str,
+        text: &str,
+        usage: Usage,
+    ) -> Option<Expression> {
+        if text.trim().is_empty() {
             return None;
         }
         let position = || self.outline.places[index].node.position.clone();
-        let parsed = match Expression::parse(text) {
-            Ok(parsed) => parsed,
+        let problem = match self.outline.xpath(context, text, usage) {
             Err(error) => {
-                let problem = CompileError::Syntax { position: position(), column, error };
-                self.problems.push(problem);
-                return None;
+                let suggestion = match &error {
+                    ReferenceError::Unknown { name } => self.near(name),
+                    _ => None,
+                };
+                CompileError::Reference { position: position(), column, error, suggestion }
             }
+            Ok(xpath) => match Expression::parse(xpath.trim()) {
+                Ok(parsed) => return Some(parsed),
+                Err(error) => CompileError::Syntax { position: position(), column, error },
+            },
         };
-        match parsed.resolve(&|name, spot| path_to(self.outline, index, name, spot)) {
-            Ok(resolved) => Some(resolved),
-            Err(unknown) => {
-                let position = position();
-                for name in unknown {
-                    let suggestion = self.near(&name);
-                    let position = position.clone();
-                    self.problems.push(CompileError::UnknownName { position, column, name, suggestion });
-                }
-                None
-            }
-        }
+        self.problems.push(problem);
+        None
     }
 
-    /// A known name that differs by little: one letter more, less or other.
     fn near(&self, name: &str) -> Option<String> {
         let known = self.outline.places.iter().map(|place| place.node.name.as_str());
-        let mut known: Vec<&str> = known.filter(|known| one_edit(known, name)).collect();
-        known.sort_unstable();
-        known.first().map(|known| (*known).to_owned())
+        Questionnaire::nearest(known, name).map(str::to_owned)
     }
-}
-
-fn one_edit(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > 1 {
-        return false;
-    }
-    let same = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let rest = |from: &[char], skip: usize| from[(same + skip).min(from.len())..].to_vec();
-    rest(&a, 1) == rest(&b, 1) || rest(&a, 1) == rest(&b, 0) || rest(&a, 0) == rest(&b, 1)
-}
-
-/// How pyxform writes `${name}` for the node `from`: relative where one repeat holds both, else
-/// absolute.
-pub(crate) fn path_to(outline: &Outline<'_>, from: usize, name: &str, spot: Spot) -> Option<String> {
-    let root = &outline.questionnaire.settings.root;
-    if let Some(name) = name.strip_prefix("last-saved#") {
-        let target = *outline.named(name.trim()).first()?;
-        return Some(format!("instance('__last-saved'){}", outline.places[target].path));
-    }
-    let target = match outline.named(name) {
-        [] if name == root => return Some(format!("/{root}")),
-        [] => return None,
-        [only] => *only,
-        [first, ..] => *first,
-    };
-    let path = &outline.places[target].path;
-    let shared =
-        outline.repeats_around(target).any(|repeat| outline.repeats_around(from).any(|own| own == repeat));
-    if spot == Spot::IndexedRepeat || !shared {
-        return Some(path.clone());
-    }
-    let (own, other): (Vec<&str>, Vec<&str>) =
-        (outline.places[from].path.split('/').collect(), path.split('/').collect());
-    // Down from the lowest group that holds both; the nodes themselves are not such a group.
-    let most = own.len().min(other.len()) - 1;
-    let common = own.iter().zip(&other).take(most).take_while(|(a, b)| a == b).count();
-    let mut steps = vec![".."; own.len() - common];
-    steps.extend(&other[common..]);
-    let relative = steps.join("/");
-    Some(if spot == Spot::InstancePredicate { format!("current()/{relative}") } else { relative })
-}
-
-fn is_dynamic(text: &str, dashed: bool) -> bool {
-    if text.contains("${") {
-        return true;
-    }
-    let Ok(parsed) = Expression::parse(text) else { return false };
-    if !parsed.functions().is_empty() {
-        return true;
-    }
-    let words = text.split_whitespace().any(|word| matches!(word, "div" | "mod"));
-    parsed.is_arithmetic()
-        && (words
-            || text.contains(['+', '*', '|'])
-            || (!dashed && text.trim_start_matches('-').contains('-')))
 }
 
 fn kind_of(stored: Stored) -> Kind {

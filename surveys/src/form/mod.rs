@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::expression::{Expression, Kind, Lookups, ParseError, Tree};
 use crate::question_type::{QuestionType, Stored};
+use crate::questionnaire::references::ReferenceError;
 use crate::questionnaire::{Outline, Position, Questionnaire, SEAL};
 
 pub use instances::csv_instance;
@@ -106,10 +107,14 @@ pub struct Choices {
 pub enum CompileError {
     #[error("{position}, {column}: {error}")]
     Syntax { position: Position, column: &'static str, error: ParseError },
-    #[error("{position}, {column}: `${{{name}}}` is not a question{}", suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean `${{{s}}}`?")))]
-    UnknownName { position: Position, column: &'static str, name: String, suggestion: Option<String> },
+    #[error("{position}, {column}: {error}{}", hint(suggestion.as_deref()))]
+    Reference { position: Position, column: &'static str, error: ReferenceError, suggestion: Option<String> },
     #[error("{position}, type: there is no choice list `{list}`")]
     UnknownList { position: Position, list: String },
+}
+
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |name| format!("; did you mean `${{{name}}}`?"))
 }
 
 impl Compiled {

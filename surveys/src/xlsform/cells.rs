@@ -152,8 +152,8 @@ fn date_time(time: &ExcelDateTime) -> String {
 /// Rows of a csv file, sorted into sheets by the first column.
 fn csv(text: &str) -> Vec<RawSheet> {
     let mut sheets: Vec<RawSheet> = Vec::new();
-    for mut row in csv_rows(text) {
-        let first = if row.is_empty() { String::new() } else { row.remove(0) };
+    for mut row in crate::csv::rows(text) {
+        let first = if row.is_empty() { Default::default() } else { row.remove(0) };
         if !first.trim().is_empty() {
             sheets.push(RawSheet { name: first.trim().to_owned(), rows: Vec::new() });
         }
@@ -165,37 +165,6 @@ fn csv(text: &str) -> Vec<RawSheet> {
         }
     }
     sheets
-}
-
-/// Comma-separated values with `"` around cells and `""` for a quote inside (RFC 4180).
-fn csv_rows(text: &str) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    let mut row = Vec::new();
-    let mut cell = String::new();
-    let mut quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                cell.push('"');
-            }
-            '"' if quoted => quoted = false,
-            '"' if cell.is_empty() => quoted = true,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted && characters.peek() == Some(&'\n') => {}
-            '\n' | '\r' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            _ => cell.push(c),
-        }
-    }
-    if !cell.is_empty() || !row.is_empty() {
-        row.push(cell);
-        rows.push(row);
-    }
-    rows
 }
 
 /// Rows of Markdown tables, sorted into sheets by the first column. Lines that begin with `#` are

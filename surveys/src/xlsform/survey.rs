@@ -437,7 +437,7 @@ impl Reader<'_> {
         if let Some(text) = &row.trigger {
             let names: Result<Vec<_>, _> = text.split(',').map(|part| references(part)).collect();
             match names {
-                Ok(names) if names.iter().all(|names| names.len() == 1) => {
+                Ok(names) if text.contains("${") && names.iter().all(|names| names.len() <= 1) => {
                     trigger.extend(names.iter().flatten().map(|reference| reference.name.to_owned()));
                 }
                 _ => self.problem(

@@ -1,0 +1,131 @@
+//! A throw-away PostgreSQL for the tests: made with `initdb` in a temporary folder, gone when the tests end.
+//!
+//! A small shell runs the server and reads its own standard input. The tests hold the other end of that pipe, so
+//! however they end, the shell reads the end of it, stops the server by its process id and removes the folder.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const SCRIPT: &str = r#"
+set -e
+dir=$(mktemp -d "${TMPDIR:-/tmp}/langnghe-postgres-XXXXXX")
+cd "$dir"
+trap 'rm -rf "$dir"' EXIT
+trap exit INT TERM HUP
+"$0/initdb" -D "$dir/data" -A trust -U langnghe --locale=C -E UTF8 --no-sync >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
+"$0/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c max_connections=200 \
+    >>"$dir/log" 2>&1 </dev/null &
+server=$!
+trap 'kill -INT "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$dir"' EXIT
+echo "$dir"
+read -r _ || true
+"#;
+
+pub struct Server {
+    folder: PathBuf,
+    /// Its standard input is the pipe that keeps the server alive.
+    _shell: Child,
+}
+
+impl Server {
+    /// The server of this run of the tests; `None`, and a line that says so, where it is to be left out.
+    pub fn get() -> Option<&'static Self> {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        Self::is_wanted().then(|| SERVER.get_or_init(Self::start))
+    }
+
+    /// False, and a line that says so, where PostgreSQL is to be left out.
+    pub fn is_wanted() -> bool {
+        let wanted = std::env::var_os("LANGNGHE_SKIP_POSTGRES").is_none();
+        if !wanted {
+            println!("left out: LANGNGHE_SKIP_POSTGRES is set, nothing was tried on PostgreSQL");
+        }
+        wanted
+    }
+
+    /// Address of a database of this server for a user of it.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        let host = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://{user}@{host}/{database}")
+    }
+
+    /// Address for work on the server itself.
+    pub fn maintenance_url(&self) -> String {
+        self.url("langnghe", "postgres")
+    }
+
+    /// Where everything lies that the server keeps: tables, write-ahead log, its own log.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A server of its own, which stops when it is dropped.
+    pub fn start() -> Self {
+        let bin = find_bin().unwrap_or_else(|| {
+            panic!(
+                "no PostgreSQL server was found in PATH or /usr/lib/postgresql/*/bin. Install the Debian package \
+                 `postgresql` (no service is needed), or set LANGNGHE_SKIP_POSTGRES=1 to leave these tests out"
+            )
+        });
+        let mut shell = shell_of_a_user_who_is_not_root(&bin)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the shell that runs PostgreSQL starts");
+        let mut line = String::new();
+        let output = shell.stdout.take().expect("its output is a pipe");
+        BufReader::new(output).read_line(&mut line).expect("its output is text");
+        assert!(
+            !line.trim().is_empty(),
+            "PostgreSQL could not be made with {}/initdb; see above",
+            bin.display()
+        );
+        let folder = PathBuf::from(line.trim());
+        let started = Instant::now();
+        let is_ready = || {
+            let asked = Command::new(bin.join("pg_isready")).arg("-q").arg("-h").arg(&folder).status();
+            asked.is_ok_and(|status| status.success())
+        };
+        while !is_ready() {
+            let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+            assert!(started.elapsed() < Duration::from_secs(60), "PostgreSQL does not start:\n{}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self { folder, _shell: shell }
+    }
+}
+
+/// The folder with `initdb` and, beside it, `postgres`; the newest version first.
+fn find_bin() -> Option<PathBuf> {
+    let mut packaged: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
+        .unwrap_or_default();
+    packaged.sort_by_key(|bin| {
+        let version = bin.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        std::cmp::Reverse(version.and_then(|name| name.parse::<u32>().ok()))
+    });
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // A link in PATH leads to the folder where the rest of the server lies.
+    let linked = std::env::split_paths(&path)
+        .filter_map(|folder| fs::canonicalize(folder.join("initdb")).ok()?.parent().map(Path::to_owned));
+    linked.chain(packaged).find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
+}
+
+/// PostgreSQL refuses to run as root, as which a container's tests often run.
+fn shell_of_a_user_who_is_not_root(bin: &Path) -> Command {
+    let who = Command::new("id").arg("-u").output().expect("`id -u` runs");
+    if who.stdout.trim_ascii() != b"0" {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(SCRIPT).arg(bin);
+        return command;
+    }
+    let exists = |user: &str| Command::new("id").arg(user).output().is_ok_and(|id| id.status.success());
+    let user = if exists("postgres") { "postgres" } else { "nobody" };
+    let mut command = Command::new("runuser");
+    command.args(["-u", user, "--", "sh", "-c"]).arg(SCRIPT).arg(bin).env_remove("TMPDIR");
+    command
+}
