@@ -175,7 +175,7 @@ impl Receiver {
         })?;
         let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
         let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
-        let parts = halves::split(&form.questionnaire, &xml)
+        let parts = halves::split(&form.compiled, &xml)
             .map_err(|e| IntakeError::Unreadable(e.to_string()))?;
         let key = self.key(project)?;
         let token = match self.ties {

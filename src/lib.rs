@@ -7,6 +7,7 @@ pub mod db;
 pub mod demo;
 pub mod fieldwork;
 pub mod intake;
+pub mod jobs;
 pub mod keys;
 pub mod openrosa;
 pub mod web;

@@ -2,7 +2,6 @@
 //! the design of their cases, and leaves nothing that names a case.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use anyhow::{Context, anyhow};
 use indexmap::IndexMap;
@@ -121,30 +120,25 @@ fn open_sealed(
     custodian: &CustodianPrivate,
 ) -> anyhow::Result<Vec<u8>> {
     for path in form.compiled.sealed_groups() {
-        let group = path.rsplit('/').next().unwrap_or(path);
-        let Some((node, text)) = sealed_node(&xml, group) else { continue };
+        let Some(content) = submission::content_range(&xml, path)? else { continue };
+        let Some(text) = sealed_text(&xml[content.clone()]) else { continue };
         let place = BlockPlace {
             form_id: &stored.form_id,
             form_version: &stored.form_version,
             block_path: path,
             first_instance_id: &stored.first_instance_id,
         };
-        let block = open_block(custodian, place, &text).with_context(|| format!("sealed block {path}"))?;
-        xml.splice(node, block);
+        let block = open_block(custodian, place, text).with_context(|| format!("sealed block {path}"))?;
+        xml.splice(content, block);
     }
     Ok(xml)
 }
 
-/// The bytes of the `ln_sealed` element inside the group, and its text.
-fn sealed_node(xml: &[u8], group: &str) -> Option<(Range<usize>, String)> {
-    let text = std::str::from_utf8(xml).ok()?;
-    let group_start = text.find(&format!("<{group}>")).or_else(|| text.find(&format!("<{group} ")))?;
-    let group_end = group_start + text[group_start..].find(&format!("</{group}>"))?;
-    let start = group_start + text[group_start..group_end].find("<ln_sealed")?;
-    let content = start + text[start..group_end].find('>')? + 1;
-    let close = "</ln_sealed>";
-    let end = content + text[content..group_end].find(close)?;
-    Some((start..end + close.len(), text[content..end].trim().to_owned()))
+/// The text of the `ln_sealed` element that is all a sealed group holds; `None` for a block that came plain.
+fn sealed_text(content: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(content).ok()?.trim();
+    let inside = text.strip_prefix("<ln_sealed")?.split_once('>')?.1;
+    Some(inside.strip_suffix("</ln_sealed>")?.trim())
 }
 
 #[cfg(test)]
@@ -152,11 +146,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sealed_node_of_the_right_group_is_found() {
-        let xml = b"<data><k><ln_sealed>ln1:A</ln_sealed></k><l><x/><ln_sealed> ln1:B </ln_sealed></l><m/></data>";
-        let (range, text) = sealed_node(xml, "l").expect("it is there");
-        assert_eq!(text, "ln1:B");
-        assert_eq!(&xml[range], b"<ln_sealed> ln1:B </ln_sealed>");
-        assert_eq!(sealed_node(xml, "m"), None);
+    fn a_sealed_group_is_told_from_a_plain_one() {
+        assert_eq!(sealed_text(b"<ln_sealed> ln1:B </ln_sealed>\n"), Some("ln1:B"));
+        assert_eq!(sealed_text(b"<k1>4</k1>"), None);
     }
 }

@@ -10,7 +10,7 @@ use crate::expression::{NodeId, Tree};
 use crate::form::{Compiled, is_seal};
 
 pub use check::{Judge, Problem, Rule, check, check_with};
-pub use values::{Answer, AnswerValue, answers};
+pub use values::{Answer, AnswerValue, DONT_KNOW, REFUSED, answers};
 pub use xml::ReadError;
 
 pub(crate) use xml::{Document, Piece, parse};
