@@ -148,6 +148,9 @@ pub struct Question {
     pub choices: Option<Choices>,
     /// `parameters` column, without those that [`Choices`] holds.
     pub parameters: IndexMap<String, String>,
+    /// `choice_filter` of a place chosen from others (`reference-geometry`); that of a select lies
+    /// in [`Choices`].
+    pub filter: Option<String>,
 }
 
 /// What only a group has.

@@ -7,6 +7,8 @@ mod instances;
 mod itext;
 mod xml;
 
+pub(crate) use instances::sources;
+
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
@@ -48,7 +50,9 @@ pub fn write(questionnaire: &Questionnaire) -> Result<String, Vec<Problem>> {
             root.set(name, uri);
         }
     }
-    let is_ours = |node: &Node| node.field || node.is_sealed();
+    let is_ours = |node: &Node| {
+        node.field || node.is_sealed() || node.attributes.bind.keys().any(|name| name.starts_with("ln:"))
+    };
     if writer.outline.places.iter().any(|place| is_ours(place.node)) {
         root.set("xmlns:ln", LN_NAMESPACE);
     }
@@ -125,7 +129,7 @@ impl<'q> Writer<'q> {
         let mut triggered: IndexMap<&str, Vec<usize>> = IndexMap::new();
         let mut search_lists = HashSet::new();
         for (at, place) in outline.places.iter().enumerate() {
-            for trigger in &place.node.logic.trigger {
+            for trigger in place.node.logic.trigger.iter().filter(|_| place.node.question().is_some()) {
                 triggered.entry(trigger).or_default().push(at);
             }
             if uses_search(place.node)
@@ -229,7 +233,7 @@ impl<'q> Writer<'q> {
 }
 
 /// Whether a select takes its choices by `search()`.
-fn uses_search(node: &Node) -> bool {
+pub(crate) fn uses_search(node: &Node) -> bool {
     node.appearance
         .as_deref()
         .is_some_and(|appearance| appearance.find("search(").is_some_and(|at| appearance[at..].contains(')')))

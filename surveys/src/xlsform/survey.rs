@@ -562,7 +562,8 @@ impl Reader<'_> {
             parameters.clear();
         }
         let unlabelled = row.wording.label.is_empty();
-        let mut node = self.node(row, name, Body::Question(Question { kind, choices, parameters }));
+        let filter = row.choice_filter.take().filter(|_| parameters.contains_key("reference-geometry"));
+        let mut node = self.node(row, name, Body::Question(Question { kind, choices, parameters, filter }));
         if unlabelled && node.appearance.as_deref() == Some("label") {
             node.wording.label = Text::from([(UNTRANSLATED.to_owned(), " ".to_owned())]);
         }
@@ -801,7 +802,7 @@ fn blank(name: String, kind: QuestionType, row: u32) -> Node {
         attributes: Default::default(),
         field: false,
         position: position(row),
-        body: Body::Question(Question { kind, choices: None, parameters: IndexMap::new() }),
+        body: Body::Question(Question { kind, choices: None, parameters: IndexMap::new(), filter: None }),
     }
 }
 
