@@ -315,6 +315,9 @@ impl Node {
 /// The name of the last node of a sealed group in the XForm; it takes the sealed bytes.
 pub const SEAL: &str = "ln_sealed";
 
+/// The attribute of a bind that saves an answer to a list of entities: `property` or `list#property`.
+pub const SAVE_TO: &str = "entities:saveto";
+
 /// Where one node stands.
 #[derive(Clone, Debug)]
 pub struct Place<'a> {

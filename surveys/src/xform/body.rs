@@ -37,6 +37,7 @@ impl Writer<'_> {
         self.set_attributes(&mut element, node);
         element.extend(self.controls(&repeat.children));
         self.add_new_repeat_actions(&repeat.children, &mut element);
+        element.extend(self.entity_action(&self.path(node)));
         let label = self.label(node);
         Element::new("group").with("ref", self.path(node)).child(label).child(element)
     }
@@ -47,6 +48,7 @@ impl Writer<'_> {
             repeat.extend(self.default_action(node, "odk-new-repeat"));
             if !node.is_repeat() {
                 self.add_new_repeat_actions(node.children(), repeat);
+                repeat.extend(self.entity_action(&self.path(node)));
             }
         }
     }

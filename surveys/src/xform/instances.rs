@@ -2,6 +2,7 @@
 
 use indexmap::IndexSet;
 
+use super::entities::entity_element;
 use super::xml::Element;
 use super::{Writer, file_source, needs_itext, plain};
 use crate::questionnaire::references::{Usage, is_dynamic, references};
@@ -29,8 +30,10 @@ impl Writer<'_> {
             }
         }
         self.add_children(&mut root, &questionnaire.nodes, false);
-        if !questionnaire.meta.is_empty() {
+        let entity = self.entity_in(&format!("/{}", settings.root));
+        if !questionnaire.meta.is_empty() || entity.is_some() {
             let mut meta = Element::new("meta");
+            meta.extend(entity.map(entity_element));
             self.add_children(&mut meta, &questionnaire.meta, false);
             root.push(meta);
         }
@@ -75,6 +78,7 @@ impl Writer<'_> {
             }
             Body::Repeat(repeat) => self.add_children(&mut element, &repeat.children, in_repeat),
         }
+        element.extend(self.entity_meta(&self.path(node)));
         element
     }
 
@@ -84,6 +88,7 @@ impl Writer<'_> {
             let child = if node.is_repeat() { self.template(node) } else { self.instance(node, false) };
             element.push(child);
         }
+        element.extend(self.entity_meta(&self.path(repeat)));
         element
     }
 

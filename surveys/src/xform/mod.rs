@@ -3,6 +3,7 @@
 
 mod binds;
 mod body;
+mod entities;
 mod instances;
 mod itext;
 mod xml;
@@ -49,6 +50,9 @@ pub fn write(questionnaire: &Questionnaire) -> Result<String, Vec<Problem>> {
         if !NAMESPACES.iter().any(|(known, _)| *known == name) {
             root.set(name, uri);
         }
+    }
+    if !questionnaire.entities.is_empty() {
+        root.set("xmlns:entities", entities::NAMESPACE);
     }
     let is_ours = |node: &Node| {
         node.field || node.is_sealed() || node.attributes.bind.keys().any(|name| name.starts_with("ln:"))
@@ -202,6 +206,9 @@ impl<'q> Writer<'q> {
 
     fn model(&mut self) -> Element {
         let mut model = Element::new("model").with("odk:xforms-version", "1.0.0");
+        if let Some(version) = self.entities_version() {
+            model.set("entities:entities-version", version);
+        }
         let settings = &self.questionnaire.settings;
         let mut submission = Element::new("submission");
         if let Some(url) = &settings.submission_url {

@@ -21,11 +21,12 @@ pub fn check(
     for (row, column, text) in &uses.references {
         check_references(&outline, "survey", *row, column, text, problems);
     }
-    for sheet in workbook.sheets.iter().filter(|sheet| sheet.name == "settings") {
+    for sheet in workbook.sheets.iter().filter(|sheet| matches!(sheet.name.as_str(), "settings" | "entities"))
+    {
         for row in &sheet.rows {
             let cells = sheet.header.iter().zip(&row.cells);
             for (header, cell) in cells.filter_map(|(header, cell)| header.as_ref().zip(cell.as_ref())) {
-                check_references(&outline, "settings", row.number, header, cell, problems);
+                check_references(&outline, &sheet.name, row.number, header, cell, problems);
             }
         }
     }
@@ -117,7 +118,8 @@ fn check_geometries(outline: &Outline<'_>, uses: &Uses, problems: &mut Vec<Probl
         });
         let is_instance = questionnaire.choice_lists.contains_key(target)
             || questionnaire.external_instances.iter().any(|instance| instance.name == *target)
-            || crate::xform::sources(outline).iter().any(|source| source.id == *target);
+            || questionnaire.entities.iter().any(|entity| entity.list_name == *target)
+            || files(outline).any(|stem| stem == target);
         if !is_repeat && !is_instance {
             problems.push(
                 Problem::new(
@@ -130,6 +132,14 @@ fn check_geometries(outline: &Outline<'_>, uses: &Uses, problems: &mut Vec<Probl
             );
         }
     }
+}
+
+/// The ids of files that selects read.
+fn files<'o>(outline: &'o Outline<'_>) -> impl Iterator<Item = &'o str> {
+    outline.places.iter().filter_map(|place| match &place.node.question()?.choices.as_ref()?.source {
+        ChoiceSource::File { name, .. } => Some(crate::xform::file_source(name).0),
+        ChoiceSource::List(_) | ChoiceSource::External(_) | ChoiceSource::Answers(_) => None,
+    })
 }
 
 /// One instance id cannot have two sources, and no two rows make the same external file.
