@@ -3,6 +3,7 @@
 use analysis::sampling;
 use analysis::table::{Declared, Table, Types};
 use anyhow::{Context, anyhow};
+use sha2::{Digest, Sha256};
 use surveys::codebook::Codebook;
 use surveys::questionnaire::Questionnaire;
 use surveys::{xform, xlsform};
@@ -58,6 +59,16 @@ fn publish(name: &str, workbook: &'static [u8]) -> anyhow::Result<PublishedForm>
     let read = xlsform::read(name, workbook).map_err(all)?;
     let xform = xform::write(&read.questionnaire).map_err(all)?;
     Ok(PublishedForm { questionnaire: read.questionnaire, xform, workbook })
+}
+
+/// SHA-256 of everything that is bundled, in hexadecimal.
+pub fn fingerprint() -> String {
+    let mut hash = Sha256::new();
+    for part in [QUESTIONNAIRE, LISTING, FRAME.as_bytes(), SAMPLING.as_bytes(), ANALYSIS.as_bytes()] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The frame's villages, in frame order.

@@ -43,7 +43,7 @@ fn raking_columns() -> Value {
 /// Weights the interviews among `cases` (see `analysis_file::weighting_table`).
 pub fn weight(cases: &Table, margins: &[Margin]) -> anyhow::Result<Weighted> {
     let nonresponse: Plan = serde_json::from_value(json!({
-        "data": "", "design": { "weights": "base" },
+        "design": { "weights": "base" },
         "adjust": [{ "method": "nonresponse", "responded": "responded", "classes": ["design_stratum"] }],
         "requests": []
     }))?;

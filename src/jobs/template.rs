@@ -1,0 +1,104 @@
+//! The template of the annual assessment: letterhead, headline statements, sections. An official edits it as JSON.
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    pub front: Letterhead,
+    pub year: u16,
+    /// Whom the figures stand for.
+    pub population: String,
+    /// Time of the fieldwork.
+    pub period: String,
+    pub purpose: Vec<String>,
+    /// The first three open page one.
+    pub headlines: Vec<Headline>,
+    pub breakdowns: Vec<Breakdown>,
+    pub sections: Vec<SectionTemplate>,
+    pub method: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letterhead {
+    pub layout: LayoutName,
+    pub parent_body: String,
+    pub issuing_body: String,
+    pub number: String,
+    pub place_and_date: String,
+    pub kind: String,
+    pub about: String,
+    pub recipients: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayoutName {
+    Party,
+    State,
+}
+
+/// A share that the report opens with: a 0/1 column of the analysis plan.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Headline {
+    pub id: String,
+    /// As on the questionnaire, `C1`.
+    pub question: String,
+    /// For charts.
+    pub short: String,
+    /// For sentences, without a full stop.
+    pub subject: String,
+    #[serde(default = "yes")]
+    pub higher_is_better: bool,
+}
+
+/// A column that headlines are broken down by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breakdown {
+    pub by: String,
+    /// In words, for titles.
+    pub name: String,
+    /// For file names.
+    pub file: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SectionTemplate {
+    pub title: String,
+    #[serde(default)]
+    pub statements: Vec<String>,
+    #[serde(default)]
+    pub dots: Vec<Dots>,
+    #[serde(default)]
+    pub likert: Vec<Battery>,
+}
+
+/// A headline by groups.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dots {
+    pub id: String,
+    pub by: String,
+}
+
+/// Questions on one scale.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Battery {
+    pub file: String,
+    pub name: String,
+    pub question: String,
+    /// What the two best steps mean, for the title.
+    pub top: String,
+    /// Question and its short label.
+    pub items: IndexMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
+}
