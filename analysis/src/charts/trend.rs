@@ -186,20 +186,21 @@ impl Chart for Trend {
     }
 
     fn table(&self) -> SafeTable {
-        let mut columns = vec!["Chỉ tiêu".to_owned()];
-        for wave in &self.waves {
-            columns.extend([wave.clone(), format!("KTC 95% {wave}")]);
-        }
+        let columns = ["Chỉ tiêu", "Đợt khảo sát", "Ước lượng", "KTC 95%", "Số phiếu (n)"];
         let mut table = SafeTable::new(&self.caption.title, columns)
             .note(&self.caption.subtitle)
             .note(&self.caption.source)
             .note(self.caption.synthetic.clone().unwrap_or_default());
         for series in &self.series {
-            let mut cells = vec![Cell::text(&series.label)];
-            for figure in series.figures.iter().take(self.waves.len()) {
-                cells.extend([self.unit.share_cell(figure), self.unit.interval_cell(figure)]);
+            for (wave, figure) in self.waves.iter().zip(&series.figures) {
+                table.push(vec![
+                    Cell::text(&series.label),
+                    Cell::text(wave),
+                    self.unit.share_cell(figure),
+                    self.unit.interval_cell(figure),
+                    Cell::Base(figure.clone()),
+                ]);
             }
-            table.push(cells);
         }
         for change in &self.breaks {
             table.notes.push(change.note.clone());

@@ -10,15 +10,22 @@
 //! ```
 
 mod bins;
+mod counts;
 mod estimates;
 mod figure;
 mod merging;
+mod protection;
 mod rules;
+mod simplex;
+mod suppression;
 mod table;
 
 pub use bins::{Bin, SafeBins};
 pub use estimates::{GateError, SafeRow, gate};
 pub use figure::{Figure, Standing};
 pub use merging::{Merged, merge_small_groups};
+pub use protection::{
+    ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
+};
 pub use rules::Rules;
 pub use table::{Cell, SafeTable};

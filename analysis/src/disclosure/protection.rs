@@ -1,0 +1,285 @@
+//! Safe tables of counts (contract: "The protection plan").
+
+use super::counts::{Columns, Counts, Key, Tree};
+use super::suppression::Suppression;
+use indexmap::IndexMap;
+use polars::prelude::{CsvReadOptions, DataType, SerReader as _};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Which tables are wanted and what protects them. Paths are relative to the plan's folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProtectionPlan {
+    pub data: PathBuf,
+    /// Column of the clusters; without one each respondent is its own.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// By column, a CSV with the columns `code` and `parent`.
+    #[serde(default)]
+    pub hierarchies: IndexMap<String, PathBuf>,
+    pub tables: Vec<TableRequest>,
+    /// Earlier answers of this command, which the attacker knows too.
+    #[serde(default)]
+    pub released: Vec<PathBuf>,
+    #[serde(default = "ten")]
+    pub threshold: usize,
+    #[serde(default = "three")]
+    pub min_clusters: usize,
+    /// Columns under rule 18.
+    #[serde(default)]
+    pub sensitive: Vec<String>,
+}
+
+fn ten() -> usize {
+    10
+}
+
+fn three() -> usize {
+    3
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableRequest {
+    pub id: String,
+    pub by: Vec<String>,
+}
+
+/// The tables with hidden counts left out. Nothing says why one is hidden.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Protected {
+    tables: Vec<ProtectedTable>,
+    hidden: usize,
+    shown: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProtectedTable {
+    id: String,
+    cells: Vec<ProtectedCell>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProtectedCell {
+    key: IndexMap<String, Option<String>>,
+    n: Option<usize>,
+}
+
+impl Protected {
+    pub fn tables(&self) -> &[ProtectedTable] {
+        &self.tables
+    }
+
+    /// Hidden and shown cells over all tables; a cell of two tables counts once.
+    pub fn hidden_and_shown(&self) -> (usize, usize) {
+        (self.hidden, self.shown)
+    }
+}
+
+impl ProtectedTable {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn cells(&self) -> &[ProtectedCell] {
+        &self.cells
+    }
+}
+
+impl ProtectedCell {
+    /// Code by column; `None` is the margin.
+    pub fn key(&self) -> &IndexMap<String, Option<String>> {
+        &self.key
+    }
+
+    /// `None` is hidden.
+    pub fn n(&self) -> Option<usize> {
+        self.n
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProtectError {
+    #[error("`{file}` cannot be read as {what}: {message}")]
+    File { file: PathBuf, what: &'static str, message: String },
+    #[error(
+        "column `{column}` is not in the data; check its name in the plan's tables, cluster and hierarchies"
+    )]
+    Column { column: String },
+    #[error("hierarchy of `{column}`: code `{code}` stands twice or below itself; each code has one parent")]
+    Hierarchy { column: String, code: String },
+    #[error("table `{table}` names no column, or one column twice")]
+    Table { table: String },
+    #[error("the plan has no tables, or two with one id")]
+    NoTables,
+    #[error("the threshold must be at least 1")]
+    Threshold,
+    #[error(
+        "table `{table}` cannot be protected: all its counts would vanish; use fewer columns, broader groups \
+         or more respondents"
+    )]
+    Vanishes { table: String },
+    #[error(
+        "the tables have {cells} linked cells, more than {limit}; ask for fewer or smaller tables at once"
+    )]
+    TooLarge { cells: usize, limit: usize },
+}
+
+/// An earlier answer, as it was written.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Released {
+    tables: Vec<ReleasedTable>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ReleasedTable {
+    cells: Vec<ReleasedCell>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ReleasedCell {
+    key: IndexMap<String, Option<String>>,
+    n: Option<usize>,
+}
+
+impl ReleasedCell {
+    fn key(&self) -> Key {
+        self.key.iter().filter_map(|(column, code)| Some((column.clone(), code.clone()?))).collect()
+    }
+}
+
+impl Released {
+    /// The columns of each table.
+    pub fn tables(&self) -> Vec<Vec<String>> {
+        let columns = |t: &ReleasedTable| t.cells.first().map(|c| c.key.keys().cloned().collect());
+        self.tables.iter().filter_map(columns).collect()
+    }
+
+    /// Cells whose count was shown.
+    pub fn shown(&self) -> Vec<(Key, usize)> {
+        self.tables.iter().flat_map(|t| &t.cells).filter_map(|c| Some((c.key(), c.n?))).collect()
+    }
+}
+
+/// Counts the respondents for each table with all its margins and hides what must be hidden.
+///
+/// Hidden are the counts 1 … `threshold` − 1, counts from fewer than `min_clusters` clusters, whole
+/// distributions of `sensitive` columns where one answer holds more than 90% of a base under 100 (zeros
+/// included), and others, so that nobody who knows all tables, margins and earlier answers can bound a
+/// hidden count to an interval shorter than `threshold`. No other cell could be shown again.
+///
+/// An earlier answer whose shown count differs from today's by 1 … `threshold` − 1 hides today's count.
+///
+/// Errors: [`ProtectError`], for input that cannot be read and for tables that would vanish.
+pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, ProtectError> {
+    check(plan)?;
+    let data = read_columns(&folder.join(&plan.data))?;
+    if let Some(cluster) = plan.cluster.as_ref().filter(|c| !data.contains_key(*c)) {
+        return Err(ProtectError::Column { column: cluster.clone() });
+    }
+    let mut trees = IndexMap::new();
+    for (column, file) in &plan.hierarchies {
+        trees.insert(column.clone(), read_tree(column, &folder.join(file))?);
+    }
+    let released: Vec<Released> =
+        plan.released.iter().map(|file| read_released(&folder.join(file))).collect::<Result<_, _>>()?;
+    let counts = Counts::of(plan, &data, &trees, &released)?;
+    let hidden = Suppression::new(&counts, plan, &released)?.run(plan)?;
+    Ok(answer(plan, &counts, &hidden))
+}
+
+fn check(plan: &ProtectionPlan) -> Result<(), ProtectError> {
+    let ids: BTreeSet<&String> = plan.tables.iter().map(|t| &t.id).collect();
+    if ids.is_empty() || ids.len() < plan.tables.len() {
+        return Err(ProtectError::NoTables);
+    }
+    if plan.threshold == 0 {
+        return Err(ProtectError::Threshold);
+    }
+    for table in &plan.tables {
+        let columns: BTreeSet<&String> = table.by.iter().collect();
+        if columns.is_empty() || columns.len() < table.by.len() {
+            return Err(ProtectError::Table { table: table.id.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn answer(plan: &ProtectionPlan, counts: &Counts, hidden: &[bool]) -> Protected {
+    let own: BTreeSet<usize> = counts.tables.iter().flatten().copied().collect();
+    let how_many_hidden = own.iter().filter(|i| hidden[**i]).count();
+    let tables = plan
+        .tables
+        .iter()
+        .zip(&counts.tables)
+        .map(|(request, cells)| ProtectedTable {
+            id: request.id.clone(),
+            cells: cells
+                .iter()
+                .filter_map(|i| {
+                    let (key, cell) = counts.cells.get_index(*i)?;
+                    let key = request.by.iter().map(|c| (c.clone(), key.get(c).cloned())).collect();
+                    Some(ProtectedCell { key, n: (!hidden[*i]).then_some(cell.n) })
+                })
+                .collect(),
+        })
+        .collect();
+    Protected { tables, hidden: how_many_hidden, shown: own.len() - how_many_hidden }
+}
+
+/// All columns as text; an empty answer is a category of its own, the empty text.
+fn read_columns(file: &Path) -> Result<Columns, ProtectError> {
+    let error = |message: String| ProtectError::File { file: file.to_owned(), what: "CSV", message };
+    let frame = CsvReadOptions::default()
+        .with_has_header(true)
+        .with_infer_schema_length(Some(0))
+        .try_into_reader_with_file_path(Some(file.to_owned()))
+        .and_then(|reader| reader.finish())
+        .map_err(|e| error(e.to_string()))?;
+    let mut columns = Columns::new();
+    for column in frame.columns() {
+        let text = column.cast(&DataType::String).map_err(|e| error(e.to_string()))?;
+        let text = text.str().map_err(|e| error(e.to_string()))?;
+        let values = text.iter().map(|v| v.unwrap_or("").trim().to_owned()).collect();
+        columns.insert(column.name().trim_start_matches('\u{feff}').to_owned(), values);
+    }
+    Ok(columns)
+}
+
+fn read_tree(column: &str, file: &Path) -> Result<Tree, ProtectError> {
+    let columns = read_columns(file)?;
+    let take = |name: &str| columns.get(name).ok_or_else(|| ProtectError::Column { column: name.to_owned() });
+    let (codes, parents) = (take("code")?, take("parent")?);
+    let mut tree = Tree::default();
+    for (code, parent) in codes.iter().zip(parents) {
+        let parent = (!parent.is_empty()).then(|| parent.clone());
+        if tree.parent.insert(code.clone(), parent).is_some() {
+            return Err(ProtectError::Hierarchy { column: column.to_owned(), code: code.clone() });
+        }
+    }
+    for code in tree.parent.keys() {
+        let mut at = code;
+        for _ in 0..=tree.parent.len() {
+            match tree.parent.get(at) {
+                Some(Some(parent)) if parent == code => {
+                    return Err(ProtectError::Hierarchy { column: column.to_owned(), code: code.clone() });
+                }
+                Some(Some(parent)) => at = parent,
+                _ => break,
+            }
+        }
+    }
+    Ok(tree)
+}
+
+fn read_released(file: &Path) -> Result<Released, ProtectError> {
+    let error = |message: String| ProtectError::File {
+        file: file.to_owned(),
+        what: "an earlier answer (JSON)",
+        message,
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| error(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| error(e.to_string()))
+}
