@@ -185,6 +185,11 @@ impl Interview {
         }
     }
 
+    /// Interviews of a batch are taken in this order, so that all servers lock rows in the same one.
+    pub(in crate::db) fn lock_order(&self) -> &[u8] {
+        &self.instance
+    }
+
     pub(in crate::db) fn wave(&self) -> (i64, Arc<WaveKey>, DateTime<Utc>) {
         (self.incoming.project, Arc::clone(&self.key), self.incoming.now)
     }
