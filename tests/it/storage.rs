@@ -471,3 +471,23 @@ fn while_a_vault_is_gone_the_client_is_sent_away_and_its_resend_is_stored_once()
     assert_eq!(wave.current().len(), 2);
     assert_eq!(wave.answers().len(), 2);
 }
+
+/// The answer vault goes away after the tombstones are laid and before the answers are deleted.
+#[test]
+fn an_interrupted_withdrawal_is_carried_on() {
+    let place = Place::on_sqlite();
+    let wave = Wave::new(&place);
+    wave.intake.store(&wave.key, wave.interview("uuid:a", "yes")).expect("stored");
+    let (there, away) = (place.files.join("answers.db"), place.files.join("away.db"));
+    std::fs::rename(&there, &away).expect("taken away");
+    let interrupted = wave.intake.withdraw(wave.project, "hh", "uuid:a", &wave.key);
+    assert!(interrupted.is_err_and(|error| error.is_passing()));
+    std::fs::rename(&away, &there).expect("brought back");
+
+    assert!(wave.submissions().is_empty(), "it is not read any more from the first commit on");
+    let settled = wave.intake.settle_expired(wave.project, &wave.key, morning()).expect("settled");
+    assert_eq!(settled, Settled { withdrawn: 1, ..Settled::default() });
+    assert!(wave.answers().is_empty());
+    let again = wave.intake.store(&wave.key, wave.interview("uuid:a", "yes")).expect("answered");
+    assert_eq!(again.outcome, Outcome::Withdrawn);
+}
