@@ -244,7 +244,6 @@ impl FieldDb<'_> {
     pub fn assign_case(&mut self, id: Uuid, to: Option<Uuid>) -> Result<(), Error> {
         let to = to.map(|id| id.to_string());
         changed_case(
-            id,
             diesel::update(cases::table.find(id.to_string()))
                 .set(cases::assigned_to.eq(to))
                 .execute(self.0)?,
@@ -254,7 +253,7 @@ impl FieldDb<'_> {
     /// Releases a waiting reserve or ends a case from the office.
     pub fn set_case_status(&mut self, id: Uuid, status: CaseStatus) -> Result<(), Error> {
         let case = cases::table.find(id.to_string());
-        changed_case(id, diesel::update(case).set(cases::status.eq(status.name())).execute(self.0)?)
+        changed_case(diesel::update(case).set(cases::status.eq(status.name())).execute(self.0)?)
     }
 
     /// Records a visit once: the same attempt again (a corrected interview) replaces what was recorded.
@@ -322,9 +321,10 @@ fn in_order(mut rows: Vec<Row>) -> Result<Vec<Case>, Error> {
     rows.into_iter().map(Row::into_case).collect()
 }
 
-fn changed_case(id: Uuid, changed: usize) -> Result<(), Error> {
+// The message names no case: errors are logged, and a log holds no case ids.
+fn changed_case(changed: usize) -> Result<(), Error> {
     match changed {
-        0 => Err(Error::Missing { what: format!("case {id}") }),
+        0 => Err(Error::Missing { what: "the case".to_owned() }),
         _ => Ok(()),
     }
 }

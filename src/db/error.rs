@@ -6,6 +6,17 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use crate::keys::KeyError;
 
+/// What kind of rule of the tables was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// It is there already.
+    Unique,
+    /// What it points to is not there, or something still points to it.
+    ForeignKey,
+    NotNull,
+    Check,
+}
+
 /// Why a vault could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -36,7 +47,7 @@ pub enum Error {
     )]
     Newer { place: String, migration: String },
     #[error(
-        "{place}: the database does not answer ({reason}); it was there before or never was: start it and try again"
+        "{place}: the database does not answer ({reason}); start it or correct the address, then try again"
     )]
     Gone { place: String, reason: String },
     #[error(
@@ -46,7 +57,7 @@ pub enum Error {
     #[error("{what} does not exist (any more); look at the list again")]
     Missing { what: String },
     #[error("refused by the database: {rule}")]
-    Rule { rule: String, kind: DatabaseErrorKind },
+    Rule { rule: String, kind: RuleKind },
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("the database refused to work: {0}")]
@@ -59,14 +70,19 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Gone { .. } | Self::Folder { .. } => true,
-            Self::Query(QueryError::DatabaseError(kind, _)) => !matches!(
-                kind,
-                DatabaseErrorKind::UniqueViolation
-                    | DatabaseErrorKind::ForeignKeyViolation
-                    | DatabaseErrorKind::NotNullViolation
-                    | DatabaseErrorKind::CheckViolation
-            ),
-            Self::Query(QueryError::BrokenTransactionManager) => true,
+            // Broken rules have become `Rule`; what else a database refuses (disk full, locked, connection lost) passes.
+            Self::Query(QueryError::DatabaseError(..) | QueryError::BrokenTransactionManager) => true,
+            _ => false,
+        }
+    }
+
+    /// True when two transactions stood in each other's way and this one gave in; it can run again at once.
+    pub(in crate::db) fn is_collision(&self) -> bool {
+        match self {
+            Self::Query(QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+            Self::Query(QueryError::DatabaseError(_, information)) => {
+                information.message().contains("deadlock")
+            }
             _ => false,
         }
     }
@@ -78,18 +94,14 @@ impl Error {
 
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
-        match &error {
-            QueryError::DatabaseError(kind, information) => match kind {
-                DatabaseErrorKind::UniqueViolation
-                | DatabaseErrorKind::ForeignKeyViolation
-                | DatabaseErrorKind::NotNullViolation
-                | DatabaseErrorKind::CheckViolation => {
-                    let rule = information.constraint_name().unwrap_or(information.message()).to_owned();
-                    Self::Rule { rule, kind: *kind }
-                }
-                _ => Self::Query(error),
-            },
-            _ => Self::Query(error),
-        }
+        let QueryError::DatabaseError(kind, information) = &error else { return Self::Query(error) };
+        let kind = match kind {
+            DatabaseErrorKind::UniqueViolation => RuleKind::Unique,
+            DatabaseErrorKind::ForeignKeyViolation => RuleKind::ForeignKey,
+            DatabaseErrorKind::NotNullViolation => RuleKind::NotNull,
+            DatabaseErrorKind::CheckViolation => RuleKind::Check,
+            _ => return Self::Query(error),
+        };
+        Self::Rule { rule: information.constraint_name().unwrap_or(information.message()).to_owned(), kind }
     }
 }

@@ -118,6 +118,8 @@ pub struct Interview {
     instance: [u8; 32],
     content: [u8; 32],
     sealed_answer: Vec<u8>,
+    /// The field half as a first version with this id and token; sealed anew where it turns out to be anything else.
+    sealed_first: Option<Vec<u8>>,
     fate: Fate,
 }
 
@@ -165,16 +167,21 @@ impl Interview {
         let instance = instance_name(&key, &incoming.form_id, &incoming.instance_id);
         let content = key.name("content", &[&incoming.content]);
         let sealed_answer = seal_answer(&incoming, token, &key)?;
-        Ok(Self {
+        let mut interview = Self {
             id: Uuid::now_v7(),
             token,
             instance,
             content,
             sealed_answer,
+            sealed_first: None,
             fate: Fate::Arrived,
             key,
             incoming,
-        })
+        };
+        if interview.incoming.deprecated_id.is_none() {
+            interview.sealed_first = Some(interview.seal_field(&interview.incoming.instance_id)?);
+        }
+        Ok(interview)
     }
 
     pub(in crate::db) fn next(&self) -> Next {
@@ -183,6 +190,11 @@ impl Interview {
             Fate::SettleFirst => Next::SettleFirst,
             _ => Next::Again,
         }
+    }
+
+    /// Interviews of a batch are taken in this order, so that all servers lock rows in the same one.
+    pub(in crate::db) fn lock_order(&self) -> &[u8] {
+        &self.instance
     }
 
     pub(in crate::db) fn wave(&self) -> (i64, Arc<WaveKey>, DateTime<Utc>) {
@@ -288,12 +300,13 @@ impl Interview {
             }
         };
         self.sealed_answer = seal_answer(&self.incoming, self.token, &self.key)?;
+        self.sealed_first = None;
         self.fate = Fate::Again;
         Ok(())
     }
 
-    fn head(&self, first_instance_id: &str) -> Head {
-        Head {
+    fn seal_field(&self, first_instance_id: &str) -> Result<Vec<u8>, Error> {
+        let head = Head {
             token: self.token,
             instance_id: self.incoming.instance_id.clone(),
             first_instance_id: first_instance_id.to_owned(),
@@ -303,7 +316,8 @@ impl Interview {
             device: self.incoming.device.clone(),
             visit: self.incoming.visit.clone(),
             flags: self.incoming.flags.clone(),
-        }
+        };
+        head.seal(self.incoming.project, self.id, &self.incoming.field_half, &self.key)
     }
 
     fn lease(&self) -> NaiveDateTime {
@@ -377,7 +391,12 @@ fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, 
         {
             return Ok(Fate::Decided(Err(IntakeError::UnknownCase)));
         }
-        let head = interview.head(&plan.first_instance_id);
+        let is_first =
+            plan.first_instance_id == interview.incoming.instance_id && plan.standing == Standing::Current;
+        let field_half = match interview.sealed_first.take().filter(|_| is_first) {
+            Some(sealed) => sealed,
+            None => interview.seal_field(&plan.first_instance_id)?,
+        };
         let row = Row {
             id: interview.id.to_string(),
             project,
@@ -386,7 +405,7 @@ fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, 
             instance: interview.instance.to_vec(),
             content: interview.content.to_vec(),
             first_instance: plan.first_instance,
-            field_half: head.seal(project, interview.id, &interview.incoming.field_half, &interview.key)?,
+            field_half,
             state: RESERVED.to_owned(),
             standing: plan.standing.name().to_owned(),
             lease_until: Some(interview.lease()),
@@ -397,8 +416,8 @@ fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, 
                 id: row.id,
                 standing: plan.standing,
                 supersedes: plan.supersedes,
-                visit: head.visit,
-                app_user: head.app_user,
+                visit: interview.incoming.visit.clone(),
+                app_user: interview.incoming.app_user,
                 resumed: false,
             }));
         }
@@ -453,6 +472,7 @@ fn known(db: &mut FieldDb<'_>, interview: &mut Interview, row: &Row) -> Result<F
                 return Ok(Fate::Again);
             }
             interview.token = head.token;
+            interview.sealed_first = None;
             interview.sealed_answer = seal_answer(&interview.incoming, head.token, &interview.key)?;
             Ok(Fate::Reserved(Reservation {
                 id: row.id.clone(),

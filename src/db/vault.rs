@@ -171,7 +171,11 @@ impl Vault {
         begin_writing(&mut connection).map_err(Error::from)?;
         match work(&mut connection) {
             Ok(done) => {
-                commit(&mut connection).map_err(Error::from)?;
+                if let Err(error) = commit(&mut connection) {
+                    // A full disk shows itself here. The connection must not stay inside its transaction.
+                    let _ = roll_back(&mut connection);
+                    return Err(Error::from(error).into());
+                }
                 Ok(done)
             }
             Err(error) => {

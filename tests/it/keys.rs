@@ -134,3 +134,25 @@ fn a_custodians_key_goes_through_text() {
         assert!(matches!(CustodianPublic::from_text(text), Err(SealedBlockError::NotAKey { .. })));
     }
 }
+
+/// The vector was opened with WebCrypto, so the tablet and this program speak of the same format.
+#[test]
+fn the_format_of_sealed_blocks_is_fixed() {
+    let vector: serde_json::Value =
+        serde_json::from_str(include_str!("sealed_block_vector.json")).expect("JSON");
+    let text = |name: &str| vector[name].as_str().expect("a text");
+    let place = BlockPlace {
+        form_id: text("form_id"),
+        form_version: text("form_version"),
+        block_path: text("block_path"),
+        first_instance_id: text("first_instance_id"),
+    };
+    let custodian = CustodianPrivate::from_text(text("custodian_private")).expect("read");
+    assert_eq!(custodian.public().to_text(), text("custodian_public"));
+    assert_eq!(open_block(&custodian, place, text("sealed")).expect("opens"), text("xml").as_bytes());
+
+    let mut chance = Chance::new(1, "sealed blocks/uuid:a");
+    let public = CustodianPrivate::from_seed(2026).public();
+    let sealed = seal_block_by_chance(&public, place, text("xml").as_bytes(), &mut chance).expect("sealed");
+    assert_eq!(sealed, text("sealed"));
+}

@@ -5,4 +5,5 @@ mod keys;
 mod opening_vaults;
 mod postgres;
 mod storage;
+mod storage_kills;
 mod storage_secrecy;

@@ -10,7 +10,7 @@ use langnghe::db::{
 };
 use uuid::Uuid;
 
-use crate::databases::{Wave, execute, minutes, morning, on_both_backends};
+use crate::databases::{Place, Wave, execute, minutes, morning, on_both_backends};
 
 fn new_case(household: i64, role: CaseRole) -> NewCase {
     NewCase {
@@ -210,6 +210,29 @@ on_both_backends! {
         assert_eq!(wave.current(), [("uuid:a".to_owned(), "<answers><q1>no</q1></answers>".to_owned())]);
     }
 
+    fn interviews_are_read_with_both_halves_and_only_the_valid_version(place) {
+        let wave = Wave::new(place);
+        let store = |incoming| wave.intake.store(&wave.key, incoming).expect("stored");
+        store(wave.interview("uuid:a", "yes"));
+        store(wave.edit("uuid:b", "uuid:a", "no"));
+        store(wave.interview("uuid:b", "in conflict"));
+        for n in 0..20 {
+            store(wave.interview(&format!("uuid:{n:02}"), "yes"));
+        }
+        let found = wave.intake.find_interview(wave.project, "hh", "uuid:a", &wave.key).expect("read").expect("kept");
+        assert_eq!(found.submission.standing, Standing::Superseded);
+        assert_eq!(found.answer.xml, b"<answers><q1>yes</q1></answers>");
+
+        let listed = wave.intake.list_interviews(wave.project, &wave.key).expect("read");
+        assert_eq!(listed.len(), 21);
+        assert!(listed.iter().all(|interview| interview.submission.token == interview.answer.token));
+        assert!(listed.iter().any(|interview| interview.submission.instance_id == "uuid:b"));
+        // Twenty arrive in order by chance once in 20! times.
+        let arrived: Vec<&str> = listed.iter().map(|interview| interview.submission.instance_id.as_str()).collect();
+        assert!(!arrived.is_sorted(), "the order of arrival shows: {arrived:?}");
+        assert_eq!(wave.intake.find_interview(wave.project, "hh", "uuid:none", &wave.key).expect("read"), None);
+    }
+
     fn a_withdrawn_interview_is_gone_with_its_edits_and_does_not_come_back(place) {
         let wave = Wave::new(place);
         let store = |incoming| wave.intake.store(&wave.key, incoming).expect("answered").outcome;
@@ -259,7 +282,8 @@ on_both_backends! {
                     let server = if sender % 2 == 0 { &wave.intake } else { second };
                     barrier.wait();
                     for n in 0..6 {
-                        server.store(&wave.key, wave.interview(&format!("uuid:{n}"), "yes")).expect("stored");
+                        let id = format!("uuid:{}", (n + sender) % 6);
+                        server.store(&wave.key, wave.interview(&id, "yes")).expect("stored");
                     }
                 });
             }
@@ -306,7 +330,7 @@ on_both_backends! {
 
     fn given_tokens_tie_the_halves_and_survive_being_given_up(place) {
         let wave = Wave::new(place);
-        let token = Uuid::from_u128(0x1234_5678_9abc_4def_8123_456789abcdef);
+        let token = Uuid::from_u128(0x1234_5678_9abc_4def_8123_4567_89ab_cdef);
         let sent = || intake::Incoming { token: Some(token), ..wave.interview("uuid:a", "yes") };
         let mut lost = [Interview::prepare(wave.key.clone(), sent()).expect("prepared")];
         intake::reserve(wave.intake.field(), &mut lost).expect("reserved");
@@ -421,4 +445,49 @@ on_both_backends! {
             Ok::<_, Error>(())
         }).expect("read");
     }
+}
+
+/// The answer vault goes away between the first and the second commit, the field vault between the second and third.
+#[test]
+fn while_a_vault_is_gone_the_client_is_sent_away_and_its_resend_is_stored_once() {
+    let place = Place::on_sqlite();
+    let wave = Wave::new(&place);
+    for (instance_id, file, steps_before) in [("uuid:a", "answers.db", 1), ("uuid:b", "field.db", 2)] {
+        let prepared = Interview::prepare(wave.key.clone(), wave.interview(instance_id, "yes"));
+        let mut interview = [prepared.expect("prepared")];
+        intake::reserve(wave.intake.field(), &mut interview).expect("reserved");
+        if steps_before == 2 {
+            intake::insert_answers(wave.intake.answers(), &mut interview).expect("inserted");
+        }
+        let (there, away) = (place.files.join(file), place.files.join("away.db"));
+        std::fs::rename(&there, &away).expect("taken away");
+        let sent = wave.intake.store(&wave.key, wave.interview(instance_id, "yes"));
+        assert!(sent.as_ref().is_err_and(IntakeError::is_passing), "{sent:?}");
+        std::fs::rename(&away, &there).expect("brought back");
+
+        let again = wave.intake.store(&wave.key, wave.interview(instance_id, "yes")).expect("stored");
+        assert_eq!(again.outcome, Outcome::New);
+    }
+    assert_eq!(wave.current().len(), 2);
+    assert_eq!(wave.answers().len(), 2);
+}
+
+/// The answer vault goes away after the tombstones are laid and before the answers are deleted.
+#[test]
+fn an_interrupted_withdrawal_is_carried_on() {
+    let place = Place::on_sqlite();
+    let wave = Wave::new(&place);
+    wave.intake.store(&wave.key, wave.interview("uuid:a", "yes")).expect("stored");
+    let (there, away) = (place.files.join("answers.db"), place.files.join("away.db"));
+    std::fs::rename(&there, &away).expect("taken away");
+    let interrupted = wave.intake.withdraw(wave.project, "hh", "uuid:a", &wave.key);
+    assert!(interrupted.is_err_and(|error| error.is_passing()));
+    std::fs::rename(&away, &there).expect("brought back");
+
+    assert!(wave.submissions().is_empty(), "it is not read any more from the first commit on");
+    let settled = wave.intake.settle_expired(wave.project, &wave.key, morning()).expect("settled");
+    assert_eq!(settled, Settled { withdrawn: 1, ..Settled::default() });
+    assert!(wave.answers().is_empty());
+    let again = wave.intake.store(&wave.key, wave.interview("uuid:a", "yes")).expect("answered");
+    assert_eq!(again.outcome, Outcome::Withdrawn);
 }
