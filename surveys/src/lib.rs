@@ -5,6 +5,7 @@ pub mod answer;
 pub mod areas;
 pub mod chance;
 pub mod codebook;
+mod csv;
 pub mod expression;
 pub mod form;
 pub mod halves;

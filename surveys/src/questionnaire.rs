@@ -148,6 +148,9 @@ pub struct Question {
     pub choices: Option<Choices>,
     /// `parameters` column, without those that [`Choices`] holds.
     pub parameters: IndexMap<String, String>,
+    /// `choice_filter` of a place chosen from others (`reference-geometry`); that of a select lies
+    /// in [`Choices`].
+    pub filter: Option<String>,
 }
 
 /// What only a group has.
@@ -311,6 +314,9 @@ impl Node {
 
 /// The name of the last node of a sealed group in the XForm; it takes the sealed bytes.
 pub const SEAL: &str = "ln_sealed";
+
+/// The attribute of a bind that saves an answer to a list of entities: `property` or `list#property`.
+pub const SAVE_TO: &str = "entities:saveto";
 
 /// Where one node stands.
 #[derive(Clone, Debug)]

@@ -38,6 +38,15 @@ pub enum Usage {
     NodesetFilter,
 }
 
+/// Where an expression stands that belongs to no node of the outline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standpoint {
+    /// The group or repeat around it, `None` = the root.
+    pub container: Option<usize>,
+    /// Steps up to that container: 1 for its children.
+    pub steps: usize,
+}
+
 /// A text with references, cut for `<output value="…"/>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fragment {
@@ -196,6 +205,22 @@ impl<'a> Outline<'a> {
     ///
     /// Errors: the first reference that gives no path.
     pub fn xpath(&self, context: Option<usize>, text: &str, usage: Usage) -> Result<String, ReferenceError> {
+        self.xpath_from(self.standpoint(context), text, usage)
+    }
+
+    fn standpoint(&self, context: Option<usize>) -> Standpoint {
+        Standpoint { container: context.and_then(|context| self.places[context].parent), steps: 1 }
+    }
+
+    /// As [`Outline::xpath`], for an expression that belongs to no node of the outline.
+    ///
+    /// Errors: the first reference that gives no path.
+    pub fn xpath_from(
+        &self,
+        context: Standpoint,
+        text: &str,
+        usage: Usage,
+    ) -> Result<String, ReferenceError> {
         if !text.contains("${") {
             return Ok(text.to_owned());
         }
@@ -249,7 +274,8 @@ impl<'a> Outline<'a> {
             if from < reference.start {
                 out.push(Fragment::Text(text[from..reference.start].to_owned()));
             }
-            out.push(Fragment::Output(self.path_of(context, text, &reference, Usage::Expression)?));
+            let standpoint = self.standpoint(context);
+            out.push(Fragment::Output(self.path_of(standpoint, text, &reference, Usage::Expression)?));
             from = reference.end;
         }
         if from < range.end {
@@ -260,7 +286,7 @@ impl<'a> Outline<'a> {
 
     fn path_of(
         &self,
-        context: Option<usize>,
+        context: Standpoint,
         text: &str,
         reference: &Reference<'_>,
         usage: Usage,
@@ -269,9 +295,8 @@ impl<'a> Outline<'a> {
         if reference.last_saved {
             return Ok(format!(" instance('__last-saved'){} ", self.places[target].path));
         }
-        let relative = context
-            .filter(|_| !stays_absolute(text, reference))
-            .and_then(|context| self.relative(context, target, usage));
+        let relative =
+            if stays_absolute(text, reference) { None } else { self.relative(context, target, usage) };
         Ok(match relative {
             Some(path) => {
                 let filter = matches!(usage, Usage::Filter | Usage::NodesetFilter);
@@ -283,30 +308,35 @@ impl<'a> Outline<'a> {
     }
 
     /// `../../b` from `source` to `target`, if both lie in one repeat.
-    fn relative(&self, source: usize, target: usize, usage: Usage) -> Option<String> {
+    fn relative(&self, source: Standpoint, target: usize, usage: Usage) -> Option<String> {
         let around_target: Vec<usize> = self.ancestors(target).collect();
-        let mut repeats = self.repeats_around(source);
-        let common_repeat = repeats.find(|repeat| around_target.contains(repeat))?;
-        let nodeset = matches!(usage, Usage::Nodeset | Usage::NodesetFilter);
-        if nodeset {
-            let nearest_of_source = self.repeats_around(source).next();
-            let nearest_of_target = self.repeats_around(target).next();
+        let around_source: Vec<usize> = source
+            .container
+            .into_iter()
+            .flat_map(|at| std::iter::once(at).chain(self.ancestors(at)))
+            .collect();
+        let repeat = |index: &&usize| self.places[**index].node.is_repeat();
+        let common_repeat = *around_source.iter().filter(repeat).find(|at| around_target.contains(at))?;
+        let steps_to =
+            |at: usize| around_source.iter().position(|&around| around == at).map(|at| at + source.steps);
+        if matches!(usage, Usage::Nodeset | Usage::NodesetFilter) {
+            let nearest_of_source = around_source.iter().find(repeat);
+            let nearest_of_target = around_target.iter().find(repeat);
             let outermost = self.repeats_around(common_repeat).next().is_none();
-            if nearest_of_target == Some(common_repeat)
-                && (outermost || nearest_of_source != Some(common_repeat))
+            if nearest_of_target == Some(&common_repeat)
+                && (outermost || nearest_of_source != Some(&common_repeat))
             {
-                let steps = self.ancestors(source).position(|index| index == common_repeat)? + 2;
                 let base = self.places[common_repeat].parent.map_or_else(
                     || self.questionnaire.settings.root.len() + 1,
                     |parent| self.places[parent].path.len(),
                 );
-                return Some(format!("{}{}", up(steps), &self.places[target].path[base..]));
+                let down = &self.places[target].path[base..];
+                return Some(format!("{}{down}", up(steps_to(common_repeat)? + 1)));
             }
         }
-        let common = self.ancestors(source).position(|index| around_target.contains(&index))?;
-        let ancestor = self.ancestors(source).nth(common)?;
-        let down = &self.places[target].path[self.places[ancestor].path.len()..];
-        Some(format!("{}{down}", up(common + 1)))
+        let common = *around_source.iter().find(|at| around_target.contains(at))?;
+        let down = &self.places[target].path[self.places[common].path.len()..];
+        Some(format!("{}{down}", up(steps_to(common)?)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Binds, and the actions that stand beside them in the model.
 
+use super::entities::saved_property;
 use super::xml::Element;
 use super::{Writer, has_reference, is_translated, plain};
 use crate::question_type::QuestionType;
@@ -12,6 +13,7 @@ impl Writer<'_> {
         let questionnaire = self.questionnaire;
         let mut out = Vec::new();
         self.add_binds(&questionnaire.nodes, &mut out);
+        self.add_entity_binds(&format!("/{}", questionnaire.settings.root), &mut out);
         self.add_binds(&questionnaire.meta, &mut out);
         out
     }
@@ -26,6 +28,7 @@ impl Writer<'_> {
                 self.add_actions(node, question, out);
             }
             self.add_binds(node.children(), out);
+            self.add_entity_binds(&self.path(node), out);
             if node.is_sealed() {
                 let path = format!("{}/{SEAL}", self.path(node));
                 out.push(Element::new("bind").with("nodeset", path).with("type", "string"));
@@ -84,6 +87,7 @@ impl Writer<'_> {
         self.set_message(&mut bind, "jr:constraintMsg", &wording.constraint_message, node);
         self.set_message(&mut bind, "jr:requiredMsg", &wording.required_message, node);
         for (name, value) in &node.attributes.bind {
+            let value = saved_property(name, value);
             let value = self.xpath(node, &format!("bind::{name}"), value, Usage::Expression);
             bind.set(name, value);
         }

@@ -37,6 +37,7 @@ impl Writer<'_> {
         self.set_attributes(&mut element, node);
         element.extend(self.controls(&repeat.children));
         self.add_new_repeat_actions(&repeat.children, &mut element);
+        element.extend(self.entity_action(&self.path(node)));
         let label = self.label(node);
         Element::new("group").with("ref", self.path(node)).child(label).child(element)
     }
@@ -47,6 +48,7 @@ impl Writer<'_> {
             repeat.extend(self.default_action(node, "odk-new-repeat"));
             if !node.is_repeat() {
                 self.add_new_repeat_actions(node.children(), repeat);
+                repeat.extend(self.entity_action(&self.path(node)));
             }
         }
     }
@@ -113,8 +115,8 @@ impl Writer<'_> {
         if let Some(media_type) = media_type {
             control.set("mediatype", media_type);
         }
-        self.set_parameters(&mut control, node, question);
         self.set_attributes(&mut control, node);
+        self.set_parameters(&mut control, node, question);
         let wording = &node.wording;
         let hinted = !wording.hint.is_empty() || !wording.guidance_hint.is_empty();
         let label = self.label(node);
@@ -250,7 +252,13 @@ impl Writer<'_> {
         let Some(target) = parameter else { return };
         if single_reference(target).is_some() {
             let path = self.xpath(node, "parameters", target, Usage::Nodeset);
-            control.push(itemset(format!("{}[./geometry != '']", path.trim()), "geometry", "geometry"));
+            let nodeset = path.trim();
+            let filter = question.filter.as_ref().map(|filter| {
+                let filter = self.xpath(node, "choice_filter", filter, Usage::NodesetFilter);
+                filter.replace(&format!("current()/{nodeset}"), ".").replace(nodeset, ".")
+            });
+            let filter = filter.unwrap_or_else(|| "./geometry != ''".to_owned());
+            control.push(itemset(format!("{nodeset}[{filter}]"), "geometry", "geometry"));
             return;
         }
         let itext = questionnaire.choice_lists.get(target).is_some_and(needs_itext);
@@ -261,7 +269,15 @@ impl Writer<'_> {
             ".csv" | ".xml" => (stem, "name", "label"),
             _ => (target.as_str(), "name", if itext { "jr:itext(itextId)" } else { "label" }),
         };
-        control.push(itemset(format!("instance('{id}')/root/item"), value, label));
+        let filter = question
+            .filter
+            .as_ref()
+            .map(|filter| format!("[{}]", self.xpath(node, "choice_filter", filter, Usage::Filter)));
+        control.push(itemset(
+            format!("instance('{id}')/root/item{}", filter.unwrap_or_default()),
+            value,
+            label,
+        ));
     }
 
     /// What a change of this question sets.

@@ -1,11 +1,12 @@
 //! The primary instance, and the instances that the form only reads.
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 
+use super::entities::entity_element;
 use super::xml::Element;
 use super::{Writer, file_source, needs_itext, plain};
 use crate::questionnaire::references::{Usage, is_dynamic, references};
-use crate::questionnaire::{Body, ChoiceSource, Node, SEAL};
+use crate::questionnaire::{Body, ChoiceSource, Node, Outline, SEAL};
 
 impl Writer<'_> {
     /// The root with one instance of every repeat, after its template.
@@ -29,8 +30,10 @@ impl Writer<'_> {
             }
         }
         self.add_children(&mut root, &questionnaire.nodes, false);
-        if !questionnaire.meta.is_empty() {
+        let entity = self.entity_in(&format!("/{}", settings.root));
+        if !questionnaire.meta.is_empty() || entity.is_some() {
             let mut meta = Element::new("meta");
+            meta.extend(entity.map(entity_element));
             self.add_children(&mut meta, &questionnaire.meta, false);
             root.push(meta);
         }
@@ -75,6 +78,7 @@ impl Writer<'_> {
             }
             Body::Repeat(repeat) => self.add_children(&mut element, &repeat.children, in_repeat),
         }
+        element.extend(self.entity_meta(&self.path(node)));
         element
     }
 
@@ -84,54 +88,22 @@ impl Writer<'_> {
             let child = if node.is_repeat() { self.template(node) } else { self.instance(node, false) };
             element.push(child);
         }
+        element.extend(self.entity_meta(&self.path(repeat)));
         element
     }
 
     /// Files in the order of the rows that use them, the last saved answers, then all choice lists.
     pub(super) fn secondary_instances(&mut self) -> Vec<Element> {
         let questionnaire = self.questionnaire;
-        let mut sources: Vec<(u32, String, String)> = questionnaire
-            .external_instances
-            .iter()
-            .map(|instance| (instance.position.row, instance.name.clone(), instance.source.clone()))
-            .collect();
-        let mut last_saved = false;
-        for place in &self.outline.places {
-            let node = place.node;
-            // Nodes of `meta` stand behind all others, whatever their row.
-            let in_meta = questionnaire.meta.iter().any(|meta| std::ptr::eq(meta, node));
-            let row = if in_meta { u32::MAX } else { node.position.row };
-            let logic = &node.logic;
-            let choices = node.question().and_then(|question| question.choices.as_ref());
-            let binds =
-                [&logic.calculation, &logic.constraint, &logic.readonly, &logic.required, &logic.relevant];
-            let filter = choices.map_or(&None, |choices| &choices.filter);
-            for text in binds.into_iter().chain([filter, &logic.default]).flatten() {
-                sources.extend(
-                    pulled(text).map(|name| (row, name.to_owned(), format!("jr://file-csv/{name}.csv"))),
-                );
-                last_saved |= references(text).is_ok_and(|found| found.iter().any(|found| found.last_saved));
-            }
-            if let Some(ChoiceSource::File { name, .. }) = choices.map(|choices| &choices.source) {
-                let (stem, source) = file_source(name);
-                sources.push((row, stem.to_owned(), source));
-            }
-        }
-        sources.sort_by_key(|(row, _, _)| *row);
-        let mut seen: IndexMap<String, Option<String>> = IndexMap::new();
-        if last_saved {
-            sources.push((0, "__last-saved".to_owned(), "jr://instance/last-saved".to_owned()));
-        }
+        let mut seen: IndexSet<String> = IndexSet::new();
         let mut out = Vec::new();
-        for (_, id, source) in sources {
-            if seen.contains_key(&id) {
-                continue;
+        for Source { id, source, .. } in sources(&self.outline) {
+            if seen.insert(id.clone()) {
+                out.push(Element::new("instance").with("id", id).with("src", source));
             }
-            out.push(Element::new("instance").with("id", &id).with("src", &source));
-            seen.insert(id, Some(source));
         }
         for (name, list) in &questionnaire.choice_lists {
-            if self.search_lists.contains(name.as_str()) || seen.contains_key(name) {
+            if self.search_lists.contains(name.as_str()) || seen.contains(name) {
                 continue;
             }
             let itext = needs_itext(list);
@@ -152,6 +124,58 @@ impl Writer<'_> {
         }
         out
     }
+}
+
+/// An instance that the form only reads.
+pub(crate) struct Source {
+    /// Row of the survey sheet that asks for it.
+    pub(crate) row: u32,
+    pub(crate) id: String,
+    pub(crate) source: String,
+}
+
+/// Files in the order of the rows that use them, then the last saved answers; an id may come again.
+pub(crate) fn sources(outline: &Outline<'_>) -> Vec<Source> {
+    let questionnaire = outline.questionnaire;
+    let mut sources: Vec<Source> = Vec::new();
+    for instance in &questionnaire.external_instances {
+        let (id, source) = (instance.name.clone(), instance.source.clone());
+        sources.push(Source { row: instance.position.row, id, source });
+    }
+    let mut last_saved = None;
+    for place in &outline.places {
+        let node = place.node;
+        // Nodes of `meta` stand behind all others, whatever their row.
+        let in_meta = questionnaire.meta.iter().any(|meta| std::ptr::eq(meta, node));
+        let row = if in_meta { u32::MAX } else { node.position.row };
+        let logic = &node.logic;
+        let choices = node.question().and_then(|question| question.choices.as_ref());
+        let binds =
+            [&logic.calculation, &logic.constraint, &logic.readonly, &logic.required, &logic.relevant];
+        let filter = choices.map_or(&None, |choices| &choices.filter);
+        for text in binds.into_iter().chain([filter, &logic.default]).flatten() {
+            for name in pulled(text) {
+                sources.push(Source {
+                    row,
+                    id: name.to_owned(),
+                    source: format!("jr://file-csv/{name}.csv"),
+                });
+            }
+            if references(text).is_ok_and(|found| found.iter().any(|found| found.last_saved)) {
+                last_saved = last_saved.or(Some(row));
+            }
+        }
+        if let Some(ChoiceSource::File { name, .. }) = choices.map(|choices| &choices.source) {
+            let (stem, source) = file_source(name);
+            sources.push(Source { row, id: stem.to_owned(), source });
+        }
+    }
+    sources.sort_by_key(|source| source.row);
+    if let Some(row) = last_saved {
+        let (id, source) = ("__last-saved".to_owned(), "jr://instance/last-saved".to_owned());
+        sources.push(Source { row, id, source });
+    }
+    sources
 }
 
 /// First arguments of `pulldata(…)`, without their quotes.

@@ -3,9 +3,12 @@
 
 mod binds;
 mod body;
+mod entities;
 mod instances;
 mod itext;
 mod xml;
+
+pub(crate) use instances::sources;
 
 use std::collections::{HashMap, HashSet};
 
@@ -48,7 +51,12 @@ pub fn write(questionnaire: &Questionnaire) -> Result<String, Vec<Problem>> {
             root.set(name, uri);
         }
     }
-    let is_ours = |node: &Node| node.field || node.is_sealed();
+    if !questionnaire.entities.is_empty() {
+        root.set("xmlns:entities", entities::NAMESPACE);
+    }
+    let is_ours = |node: &Node| {
+        node.field || node.is_sealed() || node.attributes.bind.keys().any(|name| name.starts_with("ln:"))
+    };
     if writer.outline.places.iter().any(|place| is_ours(place.node)) {
         root.set("xmlns:ln", LN_NAMESPACE);
     }
@@ -125,7 +133,7 @@ impl<'q> Writer<'q> {
         let mut triggered: IndexMap<&str, Vec<usize>> = IndexMap::new();
         let mut search_lists = HashSet::new();
         for (at, place) in outline.places.iter().enumerate() {
-            for trigger in &place.node.logic.trigger {
+            for trigger in place.node.logic.trigger.iter().filter(|_| place.node.question().is_some()) {
                 triggered.entry(trigger).or_default().push(at);
             }
             if uses_search(place.node)
@@ -198,6 +206,9 @@ impl<'q> Writer<'q> {
 
     fn model(&mut self) -> Element {
         let mut model = Element::new("model").with("odk:xforms-version", "1.0.0");
+        if let Some(version) = self.entities_version() {
+            model.set("entities:entities-version", version);
+        }
         let settings = &self.questionnaire.settings;
         let mut submission = Element::new("submission");
         if let Some(url) = &settings.submission_url {
@@ -229,7 +240,7 @@ impl<'q> Writer<'q> {
 }
 
 /// Whether a select takes its choices by `search()`.
-fn uses_search(node: &Node) -> bool {
+pub(crate) fn uses_search(node: &Node) -> bool {
     node.appearance
         .as_deref()
         .is_some_and(|appearance| appearance.find("search(").is_some_and(|at| appearance[at..].contains(')')))

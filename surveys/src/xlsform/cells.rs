@@ -52,14 +52,13 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Workbook, Vec<Problem>> {
         "xlsx" | "xlsm" | "xls" => spreadsheet(bytes),
         "csv" => text(bytes).map(|text| csv(&text)),
         "md" => text(bytes).map(|text| markdown(&text)),
-        _ => Err(Problem::new(
+        _ => Err(vec![Problem::new(
             "",
             format!("`{file_name}`: chỉ đọc được tệp .xlsx, .xls, .csv hoặc .md"),
             format!("`{file_name}`: only .xlsx, .xls, .csv and .md files can be read"),
-        )),
+        )]),
     };
-    let raw = raw.map_err(|problem| vec![problem])?;
-    sheets(raw, ending == "csv")
+    sheets(raw?, ending == "csv")
 }
 
 /// A sheet as it lies in the file; the first row is the header.
@@ -68,21 +67,21 @@ struct RawSheet {
     rows: Vec<Vec<String>>,
 }
 
-fn text(bytes: &[u8]) -> Result<String, Problem> {
+fn text(bytes: &[u8]) -> Result<String, Vec<Problem>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
-        Problem::new(
+        vec![Problem::new(
             "",
             format!("tệp không phải là văn bản UTF-8 (sai từ byte {at}); hãy lưu lại với mã UTF-8"),
             format!("the file is not UTF-8 text (wrong from byte {at}); save it as UTF-8"),
-        )
+        )]
     })?;
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Problem> {
+fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Vec<Problem>> {
     let unreadable = |error: &dyn std::fmt::Display| {
-        Problem::new(
+        vec![Problem::new(
             "",
             format!(
                 "không mở được tệp bảng tính ({error}); hãy mở bằng Excel hoặc LibreOffice rồi lưu lại dạng .xlsx"
@@ -90,7 +89,7 @@ fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Problem> {
             format!(
                 "the workbook cannot be opened ({error}); open it in Excel or LibreOffice and save it as .xlsx"
             ),
-        )
+        )]
     };
     let mut workbook: Sheets<_> =
         calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
@@ -152,8 +151,8 @@ fn date_time(time: &ExcelDateTime) -> String {
 /// Rows of a csv file, sorted into sheets by the first column.
 fn csv(text: &str) -> Vec<RawSheet> {
     let mut sheets: Vec<RawSheet> = Vec::new();
-    for mut row in csv_rows(text) {
-        let first = if row.is_empty() { String::new() } else { row.remove(0) };
+    for mut row in crate::csv::rows(text) {
+        let first = if row.is_empty() { Default::default() } else { row.remove(0) };
         if !first.trim().is_empty() {
             sheets.push(RawSheet { name: first.trim().to_owned(), rows: Vec::new() });
         }
@@ -167,37 +166,6 @@ fn csv(text: &str) -> Vec<RawSheet> {
     sheets
 }
 
-/// Comma-separated values with `"` around cells and `""` for a quote inside (RFC 4180).
-fn csv_rows(text: &str) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    let mut row = Vec::new();
-    let mut cell = String::new();
-    let mut quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                cell.push('"');
-            }
-            '"' if quoted => quoted = false,
-            '"' if cell.is_empty() => quoted = true,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted && characters.peek() == Some(&'\n') => {}
-            '\n' | '\r' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            _ => cell.push(c),
-        }
-    }
-    if !cell.is_empty() || !row.is_empty() {
-        row.push(cell);
-        rows.push(row);
-    }
-    rows
-}
-
 /// Rows of Markdown tables, sorted into sheets by the first column. Lines that begin with `#` are
 /// comments, `\|` is a bar inside a cell.
 fn markdown(text: &str) -> Vec<RawSheet> {
@@ -207,8 +175,11 @@ fn markdown(text: &str) -> Vec<RawSheet> {
         if line.starts_with('#') {
             continue;
         }
-        let line = comment_start(line).map_or(line, |at| line[..at].trim_end());
-        let Some(inside) = line.strip_prefix('|').and_then(|rest| rest.strip_suffix('|')) else { continue };
+        // What stands behind the last bar is a remark.
+        let Some(inside) = line.strip_prefix('|').and_then(|rest| rest.rfind('|').map(|end| &rest[..end]))
+        else {
+            continue;
+        };
         if inside.chars().all(|c| c == '|' || c == '-') {
             continue;
         }
@@ -224,12 +195,6 @@ fn markdown(text: &str) -> Vec<RawSheet> {
         }
     }
     sheets
-}
-
-/// Where a comment begins behind the last bar.
-fn comment_start(line: &str) -> Option<usize> {
-    let bar = line.rfind('|')?;
-    line[bar..].find('#').map(|offset| bar + offset)
 }
 
 fn markdown_cells(inside: &str) -> Vec<String> {

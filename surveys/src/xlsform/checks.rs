@@ -21,11 +21,12 @@ pub fn check(
     for (row, column, text) in &uses.references {
         check_references(&outline, "survey", *row, column, text, problems);
     }
-    for sheet in workbook.sheets.iter().filter(|sheet| sheet.name == "settings") {
+    for sheet in workbook.sheets.iter().filter(|sheet| matches!(sheet.name.as_str(), "settings" | "entities"))
+    {
         for row in &sheet.rows {
             let cells = sheet.header.iter().zip(&row.cells);
             for (header, cell) in cells.filter_map(|(header, cell)| header.as_ref().zip(cell.as_ref())) {
-                check_references(&outline, "settings", row.number, header, cell, problems);
+                check_references(&outline, &sheet.name, row.number, header, cell, problems);
             }
         }
     }
@@ -42,6 +43,7 @@ pub fn check(
     check_triggers(&outline, uses, problems);
     check_geometries(&outline, uses, problems);
     check_instances(&outline, problems);
+    check_search(&outline, problems);
     for place in &outline.places {
         check_wording(place, problems);
     }
@@ -116,7 +118,8 @@ fn check_geometries(outline: &Outline<'_>, uses: &Uses, problems: &mut Vec<Probl
         });
         let is_instance = questionnaire.choice_lists.contains_key(target)
             || questionnaire.external_instances.iter().any(|instance| instance.name == *target)
-            || files(outline).any(|(stem, _, _)| stem == target.as_str());
+            || questionnaire.entities.iter().any(|entity| entity.list_name == *target)
+            || files(outline).any(|stem| stem == target);
         if !is_repeat && !is_instance {
             problems.push(
                 Problem::new(
@@ -131,22 +134,19 @@ fn check_geometries(outline: &Outline<'_>, uses: &Uses, problems: &mut Vec<Probl
     }
 }
 
-/// Stem, source and place of every select from a file.
-fn files<'o>(outline: &'o Outline<'_>) -> impl Iterator<Item = (&'o str, String, &'o Position)> {
-    outline.places.iter().filter_map(|place| {
-        let choices = place.node.question()?.choices.as_ref()?;
-        let ChoiceSource::File { name, .. } = &choices.source else { return None };
-        let (stem, source) = crate::xform::file_source(name);
-        Some((stem, source, &place.node.position))
+/// The ids of files that selects read.
+fn files<'o>(outline: &'o Outline<'_>) -> impl Iterator<Item = &'o str> {
+    outline.places.iter().filter_map(|place| match &place.node.question()?.choices.as_ref()?.source {
+        ChoiceSource::File { name, .. } => Some(crate::xform::file_source(name).0),
+        ChoiceSource::List(_) | ChoiceSource::External(_) | ChoiceSource::Answers(_) => None,
     })
 }
 
-/// One instance id cannot have two sources.
+/// One instance id cannot have two sources, and no two rows make the same external file.
 fn check_instances(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
-    let mut seen: IndexMap<String, String> = IndexMap::new();
-    let mut externals: Vec<&str> = Vec::new();
-    for instance in &outline.questionnaire.external_instances {
-        if externals.contains(&instance.name.as_str()) {
+    let questionnaire = outline.questionnaire;
+    for (at, instance) in questionnaire.external_instances.iter().enumerate() {
+        if questionnaire.external_instances[..at].iter().any(|earlier| earlier.name == instance.name) {
             problems.push(
                 Problem::new(
                     "survey",
@@ -157,22 +157,59 @@ fn check_instances(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
                 .column("name"),
             );
         }
-        externals.push(&instance.name);
-        seen.insert(instance.name.clone(), instance.source.clone());
     }
-    for (stem, source, position) in files(outline) {
-        let earlier = seen.entry(stem.to_owned()).or_insert_with(|| source.clone());
-        if *earlier != source {
+    let mut seen: IndexMap<String, String> = IndexMap::new();
+    for source in crate::xform::sources(outline) {
+        let earlier = seen.entry(source.id).or_insert_with(|| source.source.clone());
+        if *earlier != source.source {
             problems.push(
                 Problem::new(
                     "survey",
-                    format!("`{source}` trùng tên với `{earlier}`; hãy đổi tên tệp"),
-                    format!("`{source}` would have the same id as `{earlier}`; rename the file"),
+                    format!("`{}` trùng tên với `{earlier}`; hãy đổi tên tệp", source.source),
+                    format!("`{}` would have the same id as `{earlier}`; rename the file", source.source),
                 )
-                .row(position.row)
-                .column("type"),
+                .row(source.row),
             );
         }
+    }
+    for (name, list) in &questionnaire.choice_lists {
+        if let (Some(source), Some(choice)) = (seen.get(name), list.choices.first()) {
+            problems.push(
+                Problem::new(
+                    "choices",
+                    format!("danh sách `{name}` trùng tên với tệp `{source}`; hãy đổi tên danh sách"),
+                    format!("list `{name}` would have the same id as `{source}`; rename the list"),
+                )
+                .row(choice.position.row),
+            );
+        }
+    }
+}
+
+/// `search()` shows the items of a list inline, so all users of the list must use it.
+fn check_search(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
+    let selects = outline.places.iter().filter_map(|place| {
+        let choices = place.node.question()?.choices.as_ref()?;
+        Some((place.node, &choices.source, crate::xform::uses_search(place.node)))
+    });
+    let selects: Vec<_> = selects.collect();
+    for (node, source, _) in selects.iter().filter(|(_, _, searches)| *searches) {
+        let (vietnamese, english) = match source {
+            ChoiceSource::File { .. } => (
+                "search() không dùng với câu chọn từ tệp được",
+                "search() cannot stand with a select from a file",
+            ),
+            source if selects.iter().any(|(_, other, searches)| other == source && !searches) => (
+                "mọi câu dùng chung danh sách này đều phải dùng search()",
+                "every question with this list must use search()",
+            ),
+            _ => continue,
+        };
+        problems.push(
+            Problem::new(&node.position.sheet, vietnamese, english)
+                .row(node.position.row)
+                .column("appearance"),
+        );
     }
 }
 

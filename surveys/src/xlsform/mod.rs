@@ -6,6 +6,7 @@ mod cells;
 mod checks;
 mod choices;
 mod columns;
+mod entities;
 mod parameters;
 mod problem;
 mod row;
@@ -68,16 +69,6 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Read, Vec<Problem>> {
     let choice_lists = lists("choices", &mut problems, &mut warnings);
     let external_choice_lists = lists("external_choices", &mut problems, &mut warnings);
     let osm_tags = lists("osm", &mut problems, &mut warnings);
-    if let Some(sheet) = workbook.sheet("entities").filter(|sheet| !sheet.rows.is_empty()) {
-        problems.push(
-            Problem::new(
-                "entities",
-                "chương trình chưa đọc được trang `entities`; hãy bỏ trang này",
-                "the `entities` sheet cannot be read yet; remove it",
-            )
-            .row(sheet.rows[0].number),
-        );
-    }
     let mut questionnaire =
         Questionnaire { settings, choice_lists, external_choice_lists, osm_tags, ..Questionnaire::default() };
     let uses = survey::read(
@@ -89,6 +80,12 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Read, Vec<Problem>> {
         &mut warnings,
     );
     questionnaire.languages = languages(&questionnaire);
+    let declared = entities::read(workbook.sheet("entities"), &mut problems);
+    let containers = entities::place(&questionnaire.outline(), &declared, &mut problems);
+    questionnaire.entities = declared;
+    for (entity, container) in questionnaire.entities.iter_mut().zip(containers) {
+        entity.container = container;
+    }
     checks::check(&questionnaire, &workbook, &uses, &mut problems, &mut warnings);
     if problems.is_empty() {
         return Ok(Read { questionnaire, warnings });

@@ -99,6 +99,21 @@ pub fn check(
     let whole = |value: &str| value.parse::<i64>().is_ok();
     let number = |value: &str| value.parse::<f64>().is_ok();
     let truth = |value: &str| matches!(value, "true" | "false");
+    let package = |value: &str| {
+        let valid = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        value.contains('.') && value.split('.').all(valid)
+    };
+    if matches!(appearance, "" | "annotate") {
+        value(
+            "app",
+            &package,
+            "tên gói Android, như `com.example.camera`",
+            "an Android package, as `com.example.camera`",
+        );
+    }
     value("rows", &whole, "số nguyên", "a whole number");
     value("max-pixels", &whole, "số nguyên", "a whole number");
     value("capture-accuracy", &number, "số", "a number");

@@ -1,21 +1,24 @@
 //! The survey sheet: rows into a tree of nodes.
 
+mod loops;
+mod selects;
+
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
-use super::Problem;
-use super::cells::Sheet;
-use super::columns::{Columns, SURVEY};
-use super::parameters;
-use super::row::SurveyRow;
-use super::types::{self, Block, RowType};
 use crate::question_type::QuestionType;
 use crate::questionnaire::references::{is_dynamic, is_xml_name, references, single_reference};
 use crate::questionnaire::{
-    Body, Choice, ChoiceOrder, ChoiceSource, Choices, ExternalInstance, Group, Logic, Node, Position,
-    Question, Questionnaire, Repeat, Text, UNTRANSLATED, Wording,
+    Body, Choices, ExternalInstance, Group, Logic, Node, Position, Question, Questionnaire, Repeat, SAVE_TO,
+    Text, UNTRANSLATED, Wording,
 };
+use crate::xlsform::Problem;
+use crate::xlsform::cells::Sheet;
+use crate::xlsform::columns::{Columns, SURVEY};
+use crate::xlsform::parameters;
+use crate::xlsform::row::SurveyRow;
+use crate::xlsform::types::{self, Block, RowType};
 
 /// What can only be checked when the whole tree is there.
 #[derive(Debug, Default)]
@@ -369,6 +372,14 @@ impl Reader<'_> {
     }
 
     fn end(&mut self, row: &SurveyRow, block: &Block) {
+        if row.attributes.bind.contains_key(SAVE_TO) {
+            self.problem(
+                row.number,
+                "save_to",
+                "nhóm không ghi vào danh sách được",
+                "a group cannot be saved to a list",
+            );
+        }
         let matches =
             self.stack.last().and_then(|open| open.block.as_ref()).map(Block::name) == Some(block.name());
         if !matches || self.stack.len() < 2 {
@@ -404,7 +415,7 @@ impl Reader<'_> {
                 group.children = choices
                     .iter()
                     .filter(|choice| choice.name != "none")
-                    .map(|choice| turn(&children, choice))
+                    .map(|choice| loops::turn(&children, choice))
                     .collect();
             }
             (Body::Group(group), _) => group.children = children,
@@ -437,7 +448,7 @@ impl Reader<'_> {
         if let Some(text) = &row.trigger {
             let names: Result<Vec<_>, _> = text.split(',').map(|part| references(part)).collect();
             match names {
-                Ok(names) if names.iter().all(|names| names.len() == 1) => {
+                Ok(names) if text.contains("${") && names.iter().all(|names| names.len() <= 1) => {
                     trigger.extend(names.iter().flatten().map(|reference| reference.name.to_owned()));
                 }
                 _ => self.problem(
@@ -562,195 +573,12 @@ impl Reader<'_> {
             parameters.clear();
         }
         let unlabelled = row.wording.label.is_empty();
-        let mut node = self.node(row, name, Body::Question(Question { kind, choices, parameters }));
+        let filter = row.choice_filter.take().filter(|_| parameters.contains_key("reference-geometry"));
+        let mut node = self.node(row, name, Body::Question(Question { kind, choices, parameters, filter }));
         if unlabelled && node.appearance.as_deref() == Some("label") {
             node.wording.label = Text::from([(UNTRANSLATED.to_owned(), " ".to_owned())]);
         }
         Some(node)
-    }
-
-    fn select(
-        &mut self,
-        mut row: SurveyRow,
-        name: String,
-        kind: QuestionType,
-        list: String,
-        from_file: bool,
-        or_other: bool,
-    ) {
-        let number = row.number;
-        let ending =
-            list.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, ending)| ending);
-        let is_file = matches!(ending, "xml" | "csv" | "geojson");
-        let parameters = parameters::parse(&row.parameters).unwrap_or_default();
-        let source = if kind == QuestionType::SelectOneExternal {
-            self.check_external_list(&row, &list);
-            ChoiceSource::External(list.clone())
-        } else if from_file && (!is_file || list.matches('.').count() != 1) {
-            self.problem(
-                number,
-                "type",
-                format!("`{list}` phải có đuôi .csv, .xml hoặc .geojson"),
-                format!("`{list}` must end in .csv, .xml or .geojson"),
-            );
-            return;
-        } else if is_file {
-            let column = |key: &str| parameters.get(key).cloned();
-            ChoiceSource::File { name: list.clone(), value: column("value"), label: column("label") }
-        } else if let Some(question) = single_reference(&list) {
-            self.uses.references.push((number, "type".to_owned(), list.clone()));
-            ChoiceSource::Answers(question.to_owned())
-        } else {
-            if !self.check_list(number, &list, kind) {
-                return;
-            }
-            ChoiceSource::List(list.clone())
-        };
-        if or_other {
-            let own_list = matches!(source, ChoiceSource::List(_));
-            if row.choice_filter.is_some() {
-                self.problem(
-                    number,
-                    "choice_filter",
-                    "or_other không dùng cùng choice_filter được",
-                    "or_other cannot stand with a choice_filter",
-                );
-            } else if own_list {
-                self.add_other(&list);
-            } else {
-                self.problem(
-                    number,
-                    "type",
-                    "or_other cần một danh sách của trang choices",
-                    "or_other needs a list of the choices sheet",
-                );
-            }
-        }
-        if let Some(table) = self.table_list.clone() {
-            match table {
-                None => {
-                    if row.choice_filter.is_some() {
-                        self.problem(
-                            number,
-                            "choice_filter",
-                            "table-list không dùng cùng choice_filter được",
-                            "table-list cannot stand with a choice_filter",
-                        );
-                    }
-                    self.table_list = Some(Some(list.clone()));
-                    let name = format!("reserved_name_for_field_list_labels_{number}");
-                    let mut header = blank(name, kind, number);
-                    header.appearance = Some("label".to_owned());
-                    header.wording.label = Text::from([(UNTRANSLATED.to_owned(), " ".to_owned())]);
-                    if let Body::Question(question) = &mut header.body {
-                        let order = ChoiceOrder::Given;
-                        question.choices = Some(Choices { source: source.clone(), filter: None, order });
-                    }
-                    self.push(header);
-                }
-                Some(table) if table != list => self.problem(
-                    number,
-                    "type",
-                    format!("các câu trong table-list phải dùng chung danh sách `{table}`"),
-                    format!("all questions of a table-list share one list, here `{table}`"),
-                ),
-                Some(_) => {}
-            }
-            row.appearance = Some("list-nolabel".to_owned());
-        }
-        let order = match parameters.get("randomize").map(String::as_str) {
-            Some("true") => {
-                let seed = parameters.get("seed").cloned();
-                if let Some(seed) = seed.as_ref().filter(|seed| seed.contains("${")) {
-                    self.uses.references.push((number, "parameters".to_owned(), seed.clone()));
-                }
-                ChoiceOrder::Random { seed }
-            }
-            _ => ChoiceOrder::Given,
-        };
-        let choices = Choices { source, filter: row.choice_filter.take(), order };
-        let other = or_other.then(|| {
-            let mut other = blank(format!("{name}_other"), QuestionType::Text, number);
-            other.wording.label = Text::from([(UNTRANSLATED.to_owned(), "Specify other.".to_owned())]);
-            other.logic.relevant = Some(format!("selected(../{name}, 'other')"));
-            other.field = row.vault.as_deref() == Some("field");
-            other
-        });
-        if let Some(node) = self.question(row, name, kind, Some(choices), from_file) {
-            self.push(node);
-        }
-        if let Some(other) = other {
-            self.push(other);
-        }
-    }
-
-    fn check_external_list(&mut self, row: &SurveyRow, list: &str) {
-        if row.choice_filter.is_none() {
-            self.warn(
-                row.number,
-                "choice_filter",
-                "select_one_external chỉ có ích khi có choice_filter",
-                "select_one_external is meant for filtered selects",
-            );
-        }
-        if !self.questionnaire.external_choice_lists.contains_key(list) {
-            self.problem(
-                row.number,
-                "type",
-                format!("trang external_choices không có danh sách `{list}`"),
-                format!("the external_choices sheet has no list `{list}`"),
-            );
-        }
-    }
-
-    /// Whether a list is there; for select_multiple also that no code holds a space.
-    fn check_list(&mut self, row: u32, list: &str, kind: QuestionType) -> bool {
-        let Some(choices) = self.questionnaire.choice_lists.get(list) else {
-            let near =
-                Questionnaire::nearest(self.questionnaire.choice_lists.keys().map(String::as_str), list);
-            let problem = Problem::new(
-                "survey",
-                format!("trang choices không có danh sách `{list}`"),
-                format!("the choices sheet has no list `{list}`"),
-            );
-            self.problems.push(problem.row(row).column("type").suggest(near));
-            return false;
-        };
-        let spaced: Vec<_> = choices.choices.iter().filter(|choice| choice.name.contains(' ')).collect();
-        if kind == QuestionType::SelectMultiple {
-            for choice in spaced {
-                self.problems.push(
-                    Problem::new(
-                        "choices",
-                        format!("mã `{}` của câu chọn nhiều không được có dấu cách", choice.name),
-                        format!("`{}` is used in a select_multiple, so it cannot hold a space", choice.name),
-                    )
-                    .row(choice.position.row)
-                    .column("name")
-                    .suggest(Some(choice.name.replace(' ', "_"))),
-                );
-            }
-        }
-        true
-    }
-
-    /// Adds `other` to the shared list, in every language of the list.
-    fn add_other(&mut self, list: &str) {
-        let Some(list) = self.questionnaire.choice_lists.get_mut(list) else { return };
-        if list.choices.iter().any(|choice| choice.name == "other") {
-            return;
-        }
-        let mut label = Text::new();
-        for language in list.choices.iter().flat_map(|choice| choice.label.keys()) {
-            if language != UNTRANSLATED {
-                label.insert(language.clone(), "Other".to_owned());
-            }
-        }
-        if label.is_empty() {
-            label.insert(UNTRANSLATED.to_owned(), "Other".to_owned());
-        }
-        let position = list.choices.last().map(|choice| choice.position.clone()).unwrap_or_default();
-        list.choices.push(Choice { name: "other".to_owned(), label, position, ..Choice::default() });
     }
 
     fn finish(mut self) -> Uses {
@@ -801,58 +629,6 @@ fn blank(name: String, kind: QuestionType, row: u32) -> Node {
         attributes: Default::default(),
         field: false,
         position: position(row),
-        body: Body::Question(Question { kind, choices: None, parameters: IndexMap::new() }),
+        body: Body::Question(Question { kind, choices: None, parameters: IndexMap::new(), filter: None }),
     }
-}
-
-/// One turn of a loop: a group named as the choice, with `%(name)s` and `%(label)s` filled in.
-fn turn(children: &[Node], choice: &Choice) -> Node {
-    let mut group = blank(choice.name.clone(), QuestionType::Note, choice.position.row);
-    group.wording.label = choice.label.clone();
-    group.wording.media = choice.media.clone();
-    let children = children.iter().map(|child| filled(child, choice)).collect();
-    group.body = Body::Group(Group { sealed: false, children });
-    group
-}
-
-fn filled(node: &Node, choice: &Choice) -> Node {
-    let plain = choice.label.values().next().cloned().unwrap_or_default();
-    let fill = |text: &str, label: &str| text.replace("%(name)s", &choice.name).replace("%(label)s", label);
-    let mut node = node.clone();
-    node.name = fill(&node.name, &plain);
-    let media = &mut node.wording.media;
-    let texts = [
-        &mut node.wording.label,
-        &mut node.wording.hint,
-        &mut node.wording.guidance_hint,
-        &mut media.image,
-        &mut media.big_image,
-        &mut media.audio,
-        &mut media.video,
-        &mut node.wording.constraint_message,
-        &mut node.wording.required_message,
-    ];
-    for (language, text) in texts.into_iter().flatten() {
-        *text = fill(text, choice.label.get(language).unwrap_or(&plain));
-    }
-    let logic = &mut node.logic;
-    let expressions = [
-        &mut logic.relevant,
-        &mut logic.constraint,
-        &mut logic.required,
-        &mut logic.readonly,
-        &mut logic.calculation,
-        &mut logic.default,
-        &mut node.appearance,
-    ];
-    for expression in expressions.into_iter().flatten() {
-        *expression = fill(expression, &plain);
-    }
-    match &mut node.body {
-        Body::Question(_) => {}
-        Body::Group(Group { children, .. }) | Body::Repeat(Repeat { children, .. }) => {
-            *children = children.iter().map(|child| filled(child, choice)).collect();
-        }
-    }
-    node
 }
