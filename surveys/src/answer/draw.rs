@@ -190,7 +190,8 @@ impl Respondent<'_, '_> {
         if let Some(pattern) =
             form.items[item].constraint.as_ref().and_then(|constraint| constraint.pattern())
         {
-            for _ in 0..TRIES {
+            // A length may be asked for beside the pattern.
+            for _ in 0..TRIES * 10 {
                 if let Some(text) = pattern::example(pattern, &mut self.chance)
                     && self.satisfies(node, item, &text)
                 {

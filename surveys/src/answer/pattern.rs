@@ -5,14 +5,15 @@ use std::str::Chars;
 
 use crate::chance::Chance;
 
-/// Repetition without an upper bound stops after so many.
-const MOST: usize = 4;
+/// Repetition without an upper bound goes on to one of these.
+const MOST: std::ops::Range<usize> = 3..16;
 const DEEPEST: usize = 20;
 
 /// A random text for the pattern; `None` where it uses what this does not read. The caller tries the
 /// text against the pattern all the same.
 pub(super) fn example(pattern: &str, chance: &mut Chance) -> Option<String> {
-    let mut reader = Reader { rest: pattern.chars().peekable(), depth: 0 };
+    let most = MOST.start + chance.below(MOST.len());
+    let mut reader = Reader { rest: pattern.chars().peekable(), depth: 0, most };
     let tree = reader.alternatives()?;
     if reader.rest.next().is_some() {
         return None;
@@ -56,6 +57,7 @@ fn write_part(part: &Part, chance: &mut Chance, text: &mut String) {
 struct Reader<'p> {
     rest: Peekable<Chars<'p>>,
     depth: usize,
+    most: usize,
 }
 
 impl Reader<'_> {
@@ -141,8 +143,8 @@ impl Reader<'_> {
 
     fn times(&mut self, part: Part) -> Option<Part> {
         let (fewest, most) = match self.rest.peek() {
-            Some('*') => (0, MOST),
-            Some('+') => (1, MOST),
+            Some('*') => (0, self.most),
+            Some('+') => (1, self.most),
             Some('?') => (0, 1),
             Some('{') => {
                 self.rest.next();
@@ -157,7 +159,7 @@ impl Reader<'_> {
                 let low: usize = low.trim().parse().ok()?;
                 let high = match high.map(str::trim) {
                     None => low,
-                    Some("") => low + MOST,
+                    Some("") => low + self.most,
                     Some(high) => high.parse().ok()?,
                 };
                 return (low <= high && high <= 1_000).then(|| Part::Times(Box::new(part), low, high));

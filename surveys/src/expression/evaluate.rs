@@ -104,10 +104,12 @@ pub(super) struct At<'e> {
     pub node: NodeId,
     /// From 1, and the number of candidates; `None` outside predicates.
     pub position: Option<(usize, usize)>,
+    /// Absolute paths mean all repeats, also in JavaRosa.
+    pub plain: bool,
 }
 
 pub(super) fn evaluate(expr: &Expr, scope: &Scope<'_>) -> Result<Value, EvaluateError> {
-    value(expr, scope, At { instance: None, node: scope.node, position: None })
+    value(expr, scope, At { instance: None, node: scope.node, position: None, plain: false })
 }
 
 /// The text that a calculation leaves in its node.
@@ -286,6 +288,7 @@ pub(super) fn nodes(path: &Path, scope: &Scope<'_>, at: At<'_>) -> Result<NodeSe
         }
         // JavaRosa reads an absolute path inside a repeat as meaning the same instance of it.
         let contextual = absolute
+            && !at.plain
             && scope.dialect() == Dialect::JavaRosa
             && i + 1 < steps
             && step.predicates.is_empty()
@@ -376,7 +379,7 @@ fn filtered(
     }
     let mut kept = Vec::new();
     for (i, node) in candidates.into_iter().enumerate() {
-        let at = At { instance, node, position: Some((i + 1, size)) };
+        let at = At { instance, node, position: Some((i + 1, size)), plain: false };
         let keep = match (value(predicate, scope, at)?, scope.dialect()) {
             (Value::Number(number), Dialect::WebForms) => number == (i + 1) as f64,
             // JavaRosa takes no number for a position.

@@ -107,9 +107,16 @@ pub(crate) fn place(form: &Compiled, tree: &mut Tree, stranger: &mut dyn FnMut(&
                     continue;
                 }
                 Around::Root => form.child(None, &name),
-                Around::Meta if &*name == "deprecatedID" => continue,
+                Around::Meta if &*name == "deprecatedID" => {
+                    open.push((child, Around::Leaf));
+                    continue;
+                }
                 Around::Meta => form.in_meta(&name),
-                Around::Item(item) if is_seal(&name) && form.items[item].sealed == Some(item) => continue,
+                Around::Item(item) if is_seal(&name) && form.items[item].sealed == Some(item) => {
+                    open.push((child, Around::Leaf));
+                    continue;
+                }
+                Around::Leaf => None,
                 Around::Item(item) => form.child(Some(item), &name),
             };
             match found {
@@ -128,4 +135,6 @@ enum Around {
     Root,
     Meta,
     Item(usize),
+    /// An element that the program knows without the form; nothing may lie in it.
+    Leaf,
 }

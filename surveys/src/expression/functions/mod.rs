@@ -16,6 +16,7 @@ use super::{Dialect, places};
 pub(super) type Result = std::result::Result<Value, EvaluateError>;
 
 /// The arguments of one call, evaluated when they are asked for.
+#[derive(Clone, Copy)]
 pub(super) struct Call<'c, 'a> {
     pub function: Function,
     pub arguments: &'c [Expr],
@@ -68,6 +69,7 @@ impl Call<'_, '_> {
         Ok(found)
     }
 
+    /// The nodes of argument `i`, a path.
     fn set(&self, i: usize) -> std::result::Result<super::NodeSet, EvaluateError> {
         match self.value(i)? {
             Value::Nodes(set) => Ok(set),

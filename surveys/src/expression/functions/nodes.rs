@@ -1,6 +1,6 @@
 //! Functions of nodes, repeats and secondary instances.
 
-use crate::expression::evaluate::EvaluateError;
+use crate::expression::evaluate::{At, EvaluateError};
 use crate::expression::function::Function;
 use crate::expression::randomize;
 use crate::expression::tree::NodeId;
@@ -70,7 +70,9 @@ fn position(call: &Call<'_, '_>) -> Result {
 
 /// `indexed-repeat(target, repeat, index, …)`: the target inside the repeats of those numbers.
 fn indexed(call: &Call<'_, '_>) -> Result {
-    let targets = call.set(0)?;
+    // The numbers say which repeats are meant, not the place of the expression.
+    let all = Call { at: At { plain: true, ..call.at }, ..*call };
+    let targets = all.set(0)?;
     let Some(tree) = targets.tree(call.scope) else { return Ok(Value::Nodes(targets)) };
     let nothing = || Ok(Value::Nodes(NodeSet::default()));
     let mut pairs = Vec::new();
@@ -83,7 +85,7 @@ fn indexed(call: &Call<'_, '_>) -> Result {
         if index.is_nan() || index < 1.0 {
             return nothing();
         }
-        let repeats = call.set(i)?.nodes;
+        let repeats = all.set(i)?.nodes;
         let depth = repeats.first().map_or(0, |node| tree.ancestors(*node).count());
         pairs.push((depth, repeats, index as usize));
     }
