@@ -8,8 +8,8 @@ use super::allocation::{
     Known, Score, largest_remainder, neyman_exact, scores, share, share_budget, share_variance,
     variance_of_mean,
 };
-use super::bethel::{self, Constraint};
 use super::problem::{Problem, SamplingError, suggestion};
+use super::targets;
 
 /// The names of the rules in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,9 +202,9 @@ pub fn allocate(rule: &Allocation, strata: &[Stratum]) -> Result<Allocated, Samp
     let (real, n) = match rule.method {
         Rule::Given | Rule::Take => problem.fixed()?,
         Rule::Bethel => {
-            let (real, n, cvs) = problem.bethel()?;
-            achieved = cvs;
-            (real, n)
+            let met = targets::meet(&rule.targets, strata, &problem.low, &problem.high)?;
+            achieved = met.achieved;
+            (met.real, met.n)
         }
         Rule::NeymanExact => problem.exact()?,
         Rule::Cost if rule.budget.is_some() => problem.by_budget(&mut warnings)?,
@@ -518,128 +518,5 @@ impl Request<'_> {
             }
         }
         Ok((real, n.into_iter().map(|n| n as u64).collect()))
-    }
-
-    fn bethel(&self) -> Result<(Vec<f64>, Vec<u64>, Vec<Achieved>), SamplingError> {
-        let cells = self.cells()?;
-        let cost: Vec<f64> = self.strata.iter().map(|s| s.cost.unwrap_or(1.0)).collect();
-        let low: Vec<f64> = self.low.iter().map(|l| l.max(1.0)).collect();
-        let high: Vec<f64> = self.high.iter().zip(&low).map(|(h, l)| h.max(*l)).collect();
-        let constraints: Vec<Constraint> = cells.iter().map(|c| c.constraint.clone()).collect();
-        let solution = bethel::solve(&cost, &constraints, &low, &high).map_err(|j| {
-            let cell = &cells[j];
-            SamplingError::one(
-                format!("target `{}`{}", cell.target.variable, cell.place()),
-                format!(
-                    "cv {} is not reached even with the largest sample that `max` allows",
-                    cell.target.cv
-                ),
-                "raise `cv` or `max`",
-            )
-        })?;
-        if solution.gap > 1e-3 {
-            return Err(SamplingError::one(
-                "`targets`",
-                format!("the search stopped {:.1}% above the lower bound", solution.gap * 100.0),
-                "leave out targets that are nearly the same, or loosen the strictest",
-            ));
-        }
-        let achieved = cells
-            .iter()
-            .enumerate()
-            .map(|(j, cell)| {
-                let load = cell.constraint.load(|h| solution.n[h] as f64) * cell.constraint.limit;
-                Achieved {
-                    variable: cell.target.variable.clone(),
-                    by: cell.target.by.clone(),
-                    domain: cell.domain.clone(),
-                    cv: (load - cell.finite).max(0.0).sqrt() / cell.mean.abs(),
-                    binding: solution.binding.contains(&j),
-                }
-            })
-            .collect();
-        Ok((solution.real, solution.n, achieved))
-    }
-
-    /// One constraint a target and domain.
-    fn cells(&self) -> Result<Vec<Cell<'_>>, SamplingError> {
-        let mut problems = Vec::new();
-        let mut cells = Vec::new();
-        for target in &self.rule.targets {
-            let place = format!("target `{}`", target.variable);
-            if !target.cv.is_finite() || target.cv <= 0.0 {
-                problems.push(Problem::new(
-                    &place,
-                    format!("cv is {}", target.cv),
-                    "give a share such as 0.05",
-                ));
-            }
-            let mut domains: IndexMap<Option<String>, Vec<usize>> = IndexMap::new();
-            for (h, s) in self.strata.iter().enumerate() {
-                if !s.variables.contains_key(&target.variable) {
-                    let remedy = suggestion(&target.variable, s.variables.keys().map(String::as_str));
-                    let where_ = format!("{place}, stratum `{}`", s.stratum);
-                    problems.push(Problem::new(where_, "the variable is missing", remedy));
-                }
-                let domain = match &target.by {
-                    None => None,
-                    Some(by) => {
-                        if !s.domains.contains_key(by) {
-                            let remedy = suggestion(by, s.domains.keys().map(String::as_str));
-                            let where_ = format!("{place}, stratum `{}`", s.stratum);
-                            problems.push(Problem::new(
-                                where_,
-                                format!("the domain `{by}` is missing"),
-                                remedy,
-                            ));
-                        }
-                        s.domains.get(by).cloned()
-                    }
-                };
-                domains.entry(domain).or_default().push(h);
-            }
-            if !problems.is_empty() {
-                continue;
-            }
-            for (domain, members) in domains {
-                let all: f64 = members.iter().map(|h| self.population[*h]).sum();
-                let moments = |h: usize| self.strata[h].variables[&target.variable];
-                let mean: f64 = members.iter().map(|h| self.population[*h] / all * moments(*h).mean).sum();
-                if mean == 0.0 {
-                    let what = format!("the mean is 0 in {}", domain.as_deref().unwrap_or("the population"));
-                    problems.push(Problem::new(
-                        &place,
-                        what,
-                        "a coefficient of variation needs another mean",
-                    ));
-                    continue;
-                }
-                let shares: Vec<(usize, f64)> = members
-                    .iter()
-                    .map(|h| (*h, (self.population[*h] / all * moments(*h).sd).powi(2)))
-                    .collect();
-                let finite: f64 = shares.iter().map(|(h, a)| a / self.population[*h]).sum();
-                let limit = (target.cv * mean).powi(2) + finite;
-                cells.push(Cell { target, domain, mean, finite, constraint: Constraint { shares, limit } });
-            }
-        }
-        if problems.is_empty() { Ok(cells) } else { Err(SamplingError::Problems(problems)) }
-    }
-}
-
-struct Cell<'a> {
-    target: &'a Target,
-    domain: Option<String>,
-    mean: f64,
-    finite: f64,
-    constraint: Constraint,
-}
-
-impl Cell<'_> {
-    fn place(&self) -> String {
-        match (&self.target.by, &self.domain) {
-            (Some(by), Some(domain)) => format!(" in `{by}` = `{domain}`"),
-            _ => String::new(),
-        }
     }
 }
