@@ -1,5 +1,7 @@
 //! Allocation as a plan asks for it: checks the request, applies a rule within its bounds, reports precision.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,8 +10,10 @@ use super::allocation::{
     Known, Score, largest_remainder, neyman_exact, scores, share, share_budget, share_variance,
     variance_of_mean,
 };
+use super::frame::Frame;
 use super::problem::{Problem, SamplingError, suggestion};
 use super::targets;
+use crate::table::{Column, Types, parse_number};
 
 /// The names of the rules in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +147,60 @@ impl AllocatePlan {
         let rule = serde_json::from_value(Value::Object(plan)).map_err(|e| e.to_string())?;
         Ok(Self { strata, frame, rule })
     }
+
+    /// Allocates, reading the strata from the table in `folder` if the plan names one.
+    pub fn answer(&self, folder: &Path) -> Result<Allocated, SamplingError> {
+        match &self.frame {
+            Some(file) => {
+                allocate(&self.rule, &strata_of(&Frame::read(&folder.join(file), file, &Types::new())?)?)
+            }
+            None => allocate(&self.rule, &self.strata),
+        }
+    }
+}
+
+/// Strata in a table: `stratum`, `population`, `sd`, `mean`, `cost`; pairs `y_mean`, `y_sd` are variables, text
+/// columns domains. All problems at once.
+fn strata_of(frame: &Frame) -> Result<Vec<Stratum>, SamplingError> {
+    let mut problems = Vec::new();
+    for column in ["stratum", "population"] {
+        if frame.written.get(column).is_none() {
+            let remedy = suggestion(column, frame.written.names());
+            problems.push(Problem::new(&frame.file, format!("there is no column `{column}`"), remedy));
+        }
+    }
+    let number = |column: &str, row: usize, problems: &mut Vec<Problem>| -> Option<f64> {
+        let text = frame.written.get(column)?.text(row)?;
+        let value = parse_number(&text);
+        if value.is_none() {
+            let place = format!("{}, line {}, column `{column}`", frame.file, row + 2);
+            problems.push(Problem::new(place, format!("is `{text}`"), "give a number"));
+        }
+        value
+    };
+    let variables: Vec<&str> = frame.written.names().filter_map(|n| n.strip_suffix("_mean")).collect();
+    let mut strata = Vec::new();
+    for row in 0..frame.written.height() {
+        let mut of = |column: &str| number(column, row, &mut problems);
+        let population = of("population").unwrap_or(f64::NAN);
+        let (sd, mean, cost) = (of("sd"), of("mean"), of("cost"));
+        let moments = |name: &&str| {
+            Some((
+                (*name).to_owned(),
+                Moments { mean: of(&format!("{name}_mean"))?, sd: of(&format!("{name}_sd"))? },
+            ))
+        };
+        let variables = variables.iter().filter_map(moments).collect();
+        let domains = frame
+            .typed
+            .columns()
+            .filter(|(name, column)| *name != "stratum" && matches!(column, Column::Category { .. }))
+            .filter_map(|(name, column)| Some((name.to_owned(), column.text(row)?.into_owned())))
+            .collect();
+        let stratum = frame.text("stratum", row);
+        strata.push(Stratum { stratum, population, measure: None, sd, mean, cost, variables, domains });
+    }
+    if problems.is_empty() { Ok(strata) } else { Err(SamplingError::Problems(problems)) }
 }
 
 /// The answer of `sample allocate`.
