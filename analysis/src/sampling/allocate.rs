@@ -1,5 +1,7 @@
 //! Allocation as a plan asks for it: checks the request, applies a rule within its bounds, reports precision.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,8 +10,10 @@ use super::allocation::{
     Known, Score, largest_remainder, neyman_exact, scores, share, share_budget, share_variance,
     variance_of_mean,
 };
-use super::bethel::{self, Constraint};
+use super::frame::Frame;
 use super::problem::{Problem, SamplingError, suggestion};
+use super::targets;
+use crate::table::{Column, Types, parse_number};
 
 /// The names of the rules in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +147,60 @@ impl AllocatePlan {
         let rule = serde_json::from_value(Value::Object(plan)).map_err(|e| e.to_string())?;
         Ok(Self { strata, frame, rule })
     }
+
+    /// Allocates, reading the strata from the table in `folder` if the plan names one.
+    pub fn answer(&self, folder: &Path) -> Result<Allocated, SamplingError> {
+        match &self.frame {
+            Some(file) => {
+                allocate(&self.rule, &strata_of(&Frame::read(&folder.join(file), file, &Types::new())?)?)
+            }
+            None => allocate(&self.rule, &self.strata),
+        }
+    }
+}
+
+/// Strata in a table: `stratum`, `population`, `sd`, `mean`, `cost`; pairs `y_mean`, `y_sd` are variables, text
+/// columns domains. All problems at once.
+fn strata_of(frame: &Frame) -> Result<Vec<Stratum>, SamplingError> {
+    let mut problems = Vec::new();
+    for column in ["stratum", "population"] {
+        if frame.written.get(column).is_none() {
+            let remedy = suggestion(column, frame.written.names());
+            problems.push(Problem::new(&frame.file, format!("there is no column `{column}`"), remedy));
+        }
+    }
+    let number = |column: &str, row: usize, problems: &mut Vec<Problem>| -> Option<f64> {
+        let text = frame.written.get(column)?.text(row)?;
+        let value = parse_number(&text);
+        if value.is_none() {
+            let place = format!("{}, line {}, column `{column}`", frame.file, row + 2);
+            problems.push(Problem::new(place, format!("is `{text}`"), "give a number"));
+        }
+        value
+    };
+    let variables: Vec<&str> = frame.written.names().filter_map(|n| n.strip_suffix("_mean")).collect();
+    let mut strata = Vec::new();
+    for row in 0..frame.written.height() {
+        let mut of = |column: &str| number(column, row, &mut problems);
+        let population = of("population").unwrap_or(f64::NAN);
+        let (sd, mean, cost) = (of("sd"), of("mean"), of("cost"));
+        let moments = |name: &&str| {
+            Some((
+                (*name).to_owned(),
+                Moments { mean: of(&format!("{name}_mean"))?, sd: of(&format!("{name}_sd"))? },
+            ))
+        };
+        let variables = variables.iter().filter_map(moments).collect();
+        let domains = frame
+            .typed
+            .columns()
+            .filter(|(name, column)| *name != "stratum" && matches!(column, Column::Category { .. }))
+            .filter_map(|(name, column)| Some((name.to_owned(), column.text(row)?.into_owned())))
+            .collect();
+        let stratum = frame.text("stratum", row);
+        strata.push(Stratum { stratum, population, measure: None, sd, mean, cost, variables, domains });
+    }
+    if problems.is_empty() { Ok(strata) } else { Err(SamplingError::Problems(problems)) }
 }
 
 /// The answer of `sample allocate`.
@@ -202,9 +260,9 @@ pub fn allocate(rule: &Allocation, strata: &[Stratum]) -> Result<Allocated, Samp
     let (real, n) = match rule.method {
         Rule::Given | Rule::Take => problem.fixed()?,
         Rule::Bethel => {
-            let (real, n, cvs) = problem.bethel()?;
-            achieved = cvs;
-            (real, n)
+            let met = targets::meet(&rule.targets, strata, &problem.low, &problem.high)?;
+            achieved = met.achieved;
+            (met.real, met.n)
         }
         Rule::NeymanExact => problem.exact()?,
         Rule::Cost if rule.budget.is_some() => problem.by_budget(&mut warnings)?,
@@ -518,128 +576,5 @@ impl Request<'_> {
             }
         }
         Ok((real, n.into_iter().map(|n| n as u64).collect()))
-    }
-
-    fn bethel(&self) -> Result<(Vec<f64>, Vec<u64>, Vec<Achieved>), SamplingError> {
-        let cells = self.cells()?;
-        let cost: Vec<f64> = self.strata.iter().map(|s| s.cost.unwrap_or(1.0)).collect();
-        let low: Vec<f64> = self.low.iter().map(|l| l.max(1.0)).collect();
-        let high: Vec<f64> = self.high.iter().zip(&low).map(|(h, l)| h.max(*l)).collect();
-        let constraints: Vec<Constraint> = cells.iter().map(|c| c.constraint.clone()).collect();
-        let solution = bethel::solve(&cost, &constraints, &low, &high).map_err(|j| {
-            let cell = &cells[j];
-            SamplingError::one(
-                format!("target `{}`{}", cell.target.variable, cell.place()),
-                format!(
-                    "cv {} is not reached even with the largest sample that `max` allows",
-                    cell.target.cv
-                ),
-                "raise `cv` or `max`",
-            )
-        })?;
-        if solution.gap > 1e-3 {
-            return Err(SamplingError::one(
-                "`targets`",
-                format!("the search stopped {:.1}% above the lower bound", solution.gap * 100.0),
-                "leave out targets that are nearly the same, or loosen the strictest",
-            ));
-        }
-        let achieved = cells
-            .iter()
-            .enumerate()
-            .map(|(j, cell)| {
-                let load = cell.constraint.load(|h| solution.n[h] as f64) * cell.constraint.limit;
-                Achieved {
-                    variable: cell.target.variable.clone(),
-                    by: cell.target.by.clone(),
-                    domain: cell.domain.clone(),
-                    cv: (load - cell.finite).max(0.0).sqrt() / cell.mean.abs(),
-                    binding: solution.binding.contains(&j),
-                }
-            })
-            .collect();
-        Ok((solution.real, solution.n, achieved))
-    }
-
-    /// One constraint a target and domain.
-    fn cells(&self) -> Result<Vec<Cell<'_>>, SamplingError> {
-        let mut problems = Vec::new();
-        let mut cells = Vec::new();
-        for target in &self.rule.targets {
-            let place = format!("target `{}`", target.variable);
-            if !target.cv.is_finite() || target.cv <= 0.0 {
-                problems.push(Problem::new(
-                    &place,
-                    format!("cv is {}", target.cv),
-                    "give a share such as 0.05",
-                ));
-            }
-            let mut domains: IndexMap<Option<String>, Vec<usize>> = IndexMap::new();
-            for (h, s) in self.strata.iter().enumerate() {
-                if !s.variables.contains_key(&target.variable) {
-                    let remedy = suggestion(&target.variable, s.variables.keys().map(String::as_str));
-                    let where_ = format!("{place}, stratum `{}`", s.stratum);
-                    problems.push(Problem::new(where_, "the variable is missing", remedy));
-                }
-                let domain = match &target.by {
-                    None => None,
-                    Some(by) => {
-                        if !s.domains.contains_key(by) {
-                            let remedy = suggestion(by, s.domains.keys().map(String::as_str));
-                            let where_ = format!("{place}, stratum `{}`", s.stratum);
-                            problems.push(Problem::new(
-                                where_,
-                                format!("the domain `{by}` is missing"),
-                                remedy,
-                            ));
-                        }
-                        s.domains.get(by).cloned()
-                    }
-                };
-                domains.entry(domain).or_default().push(h);
-            }
-            if !problems.is_empty() {
-                continue;
-            }
-            for (domain, members) in domains {
-                let all: f64 = members.iter().map(|h| self.population[*h]).sum();
-                let moments = |h: usize| self.strata[h].variables[&target.variable];
-                let mean: f64 = members.iter().map(|h| self.population[*h] / all * moments(*h).mean).sum();
-                if mean == 0.0 {
-                    let what = format!("the mean is 0 in {}", domain.as_deref().unwrap_or("the population"));
-                    problems.push(Problem::new(
-                        &place,
-                        what,
-                        "a coefficient of variation needs another mean",
-                    ));
-                    continue;
-                }
-                let shares: Vec<(usize, f64)> = members
-                    .iter()
-                    .map(|h| (*h, (self.population[*h] / all * moments(*h).sd).powi(2)))
-                    .collect();
-                let finite: f64 = shares.iter().map(|(h, a)| a / self.population[*h]).sum();
-                let limit = (target.cv * mean).powi(2) + finite;
-                cells.push(Cell { target, domain, mean, finite, constraint: Constraint { shares, limit } });
-            }
-        }
-        if problems.is_empty() { Ok(cells) } else { Err(SamplingError::Problems(problems)) }
-    }
-}
-
-struct Cell<'a> {
-    target: &'a Target,
-    domain: Option<String>,
-    mean: f64,
-    finite: f64,
-    constraint: Constraint,
-}
-
-impl Cell<'_> {
-    fn place(&self) -> String {
-        match (&self.target.by, &self.domain) {
-            (Some(by), Some(domain)) => format!(" in `{by}` = `{domain}`"),
-            _ => String::new(),
-        }
     }
 }

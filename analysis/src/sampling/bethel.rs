@@ -6,7 +6,7 @@
 /// One precision target: Σ share / n over its strata must not exceed `limit`.
 #[derive(Clone, Debug)]
 pub struct Constraint {
-    /// (stratum, W² S²) of the strata that belong to the domain.
+    /// (stratum, W² S²) of the strata that belong to the domain, each once.
     pub shares: Vec<(usize, f64)>,
     /// Target variance plus the finite-population part Σ W² S² / N.
     pub limit: f64,

@@ -173,7 +173,7 @@ impl Frame {
                     if value.is_finite() && value >= 0.0 && !(whole && value.fract() != 0.0) {
                         continue;
                     }
-                    format!("is {text}")
+                    format!("is `{text}`")
                 }
                 (Column::Category { .. }, Some(text)) => match crate::table::parse_number(&text) {
                     Some(value) if value >= 0.0 && !(whole && value.fract() != 0.0) => continue,

@@ -21,6 +21,7 @@ mod sample;
 pub mod selection;
 pub mod size;
 pub mod strata;
+mod targets;
 
 pub use document::{DesignDocument, Drawn, StratumSummary};
 pub use draw::{draw, draw_from, draw_listing, draw_listing_from};
