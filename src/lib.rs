@@ -2,6 +2,7 @@
 //!
 //! The rooms and the one way that imports run are described in ARCHITECTURE.md.
 
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod demo;

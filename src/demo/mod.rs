@@ -92,7 +92,7 @@ pub fn run(place: &DataPlace, listen: &str, seed: u64, progress: &dyn Progress) 
     })?;
     progress.step("Khóa sổ, tính quyền số, ước lượng · Freezing, weighting, estimating");
     let records = wave.freeze(&instrument, &fieldwork)?;
-    let outcome = outputs::write(&folder, &instrument, &truth, &fieldwork, records, sent, seed)?;
+    let outcome = outputs::write_all(&folder, &instrument, &truth, &fieldwork, records, sent, seed)?;
     write(&folder.join(SUMMARY), outcome.as_bytes())?;
     write(&folder.join(FINISHED), serde_json::to_string_pretty(&finished)?.as_bytes())?;
     let summary = read_summary(&folder)?;

@@ -1,0 +1,91 @@
+//! `langnghe sample`: how many, how shared, and the draw itself.
+
+use std::path::PathBuf;
+
+use analysis::sampling::{self, Plan, allocate, size};
+use analysis::table::Table;
+
+#[derive(Debug, clap::Subcommand)]
+#[command(about = "Cỡ mẫu, phân bổ, chọn mẫu · Sample size, allocation, the draw")]
+pub enum Command {
+    Size(PlanArgs),
+    Allocate(PlanArgs),
+    Draw(DrawArgs),
+}
+
+/// Cỡ mẫu, sai số · Sample sizes and margins of error
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: langnghe sample size size.json")]
+pub struct PlanArgs {
+    /// Plan (.json or .toml)
+    plan: PathBuf,
+    /// File to write instead of standard output
+    #[arg(long, value_name = "F")]
+    output: Option<PathBuf>,
+}
+
+/// Chọn mẫu theo kế hoạch · Draws the sample of a plan
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: langnghe sample draw sampling.json --seed 2026 --output sample.csv")]
+pub struct DrawArgs {
+    /// Sampling plan (.json or .toml); paths in it are relative to it
+    plan: PathBuf,
+    /// Replaces the plan's seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// CSV or Parquet; the design goes beside it (sample.csv → sample.design.json). Default: sample.csv
+    #[arg(long, value_name = "F", default_value = "sample.csv")]
+    output: PathBuf,
+    /// Writes the first stage's joint inclusion probabilities
+    #[arg(long, value_name = "F")]
+    joint: Option<PathBuf>,
+    /// Draws this stage among units that were listed in the field
+    #[arg(long, value_name = "N", requires = "listing")]
+    stage: Option<usize>,
+    /// The listing: the unit's column and the listed number
+    #[arg(long, value_name = "F", requires = "stage")]
+    listing: Option<PathBuf>,
+}
+
+pub fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Size(args) => {
+            let plan: size::SizePlan = super::read_plan(&args.plan)?;
+            print(args, &size::sizes(&plan)?)
+        }
+        Command::Allocate(args) => {
+            let plan: allocate::AllocatePlan = super::read_plan(&args.plan)?;
+            print(args, &allocate::allocate(&plan, &super::folder_of(&args.plan))?)
+        }
+        Command::Draw(args) => draw(args),
+    }
+}
+
+fn print<T: serde::Serialize>(args: &PlanArgs, answer: &T) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(answer)?;
+    text.push('\n');
+    super::write_output(args.output.as_deref(), text.as_bytes())
+}
+
+fn draw(args: &DrawArgs) -> anyhow::Result<()> {
+    let plan: Plan = super::read_plan(&args.plan)?;
+    let folder = super::folder_of(&args.plan);
+    let drawn = match (args.stage, &args.listing) {
+        (Some(stage), Some(listing)) => {
+            let listing = Table::read(listing, &plan.types)?;
+            sampling::draw_listing(&plan, &folder, stage, &listing, args.seed)?
+        }
+        _ => sampling::draw(&plan, &folder, args.seed)?,
+    };
+    for warning in &drawn.warnings {
+        eprintln!("langnghe: warning: {warning}");
+    }
+    for note in drawn.write(&args.output)? {
+        eprintln!("langnghe: warning: {note}");
+    }
+    if let Some(file) = &args.joint {
+        drawn.joint()?.write(file)?;
+    }
+    println!("{}: {} rows, {} strata", args.output.display(), drawn.sample.height(), drawn.strata.len());
+    Ok(())
+}
