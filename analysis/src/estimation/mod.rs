@@ -1,3 +1,150 @@
-//! Estimates with their design-based errors.
+//! Estimates with their design-based errors: every figure of an estimation plan.
+//!
+//! [`run`] answers a plan from its files, [`estimate`] from a table in memory.
 
+pub mod algebra;
+mod comparison;
+mod context;
+mod contrast;
+mod crosstab;
+pub mod design;
+pub mod distributions;
+mod error;
+pub mod format;
+mod formula;
+mod independence;
+mod means;
+mod moments;
+pub mod plan;
+mod proportion;
+mod quantile;
+mod regression;
+pub(crate) mod replicates;
 pub mod result;
+mod survey;
+mod variance;
+mod weighted_sums;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+pub use error::EstimationError;
+pub use plan::{Plan, Request, Statistic};
+pub use result::{Covariance, DesignSummary, Results, Row};
+
+use crate::sql;
+use crate::table::Table;
+use context::Answer;
+use survey::Survey;
+
+/// Reads a plan's JSON text. `path` names it in errors.
+pub fn read_plan(text: &str, path: &Path) -> Result<Plan, EstimationError> {
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
+        .map_err(|e| EstimationError::PlanSyntax { path: path.into(), reason: e.to_string() })
+}
+
+/// Reads a plan from a JSON file.
+pub fn load_plan(path: &Path) -> Result<Plan, EstimationError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| EstimationError::Unreadable { path: path.into(), reason: e.to_string() })?;
+    read_plan(&text, path)
+}
+
+/// Reads the table a plan names. `folder`: where the plan lies.
+pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
+    let data = plan.data.as_deref().ok_or(EstimationError::NoData)?;
+    Ok(Table::read(&folder.join(data), &plan.types)?)
+}
+
+/// Answers a plan from its data file. `folder`: where the plan lies; paths in it are relative to that.
+///
+/// Errors: [`EstimationError`], with the request's id where one request is at fault.
+pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
+    estimate_in(&read_data(plan, folder)?, plan, Some(folder))
+}
+
+/// Answers a plan from a table in memory; `plan.data` is not read.
+///
+/// `types` and `derive` of the plan are applied here. Rows of the answer stand in the order of the
+/// requests, groups (the first `by` column fastest), variables, categories.
+pub fn estimate(table: &Table, plan: &Plan) -> Result<Results, EstimationError> {
+    estimate_in(table, plan, None)
+}
+
+/// As [`estimate`]; `folder` is where the plan's other files (joint probabilities, replicates) lie.
+pub fn estimate_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<Results, EstimationError> {
+    let mut seen = HashSet::new();
+    if let Some(twice) = plan.requests.iter().find(|r| !seen.insert(&r.id)) {
+        return Err(EstimationError::DuplicateId { id: twice.id.clone() });
+    }
+    let survey = Survey::build(table, plan, folder)?;
+    // Requests others build on keep their covariances, asked or not.
+    let bases: HashSet<&str> = plan.requests.iter().filter_map(|r| r.between.as_deref()).collect();
+    let within = |request: &Request, source: EstimationError| EstimationError::Request {
+        id: request.id.clone(),
+        source: Box::new(source),
+    };
+    let direct: Vec<Option<Answer>> = plan
+        .requests
+        .par_iter()
+        .map(|request| {
+            if request.statistic == Statistic::Contrast {
+                return Ok(None);
+            }
+            answer(&survey, request, bases.contains(request.id.as_str()))
+                .map(Some)
+                .map_err(|e| within(request, e))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut results =
+        Results { design: survey.summary(), warnings: survey.design.warnings.clone(), ..Results::default() };
+    let mut answers: Vec<(&str, Answer)> = Vec::with_capacity(plan.requests.len());
+    for (request, direct) in plan.requests.iter().zip(direct) {
+        let answer = match direct {
+            Some(answer) => answer,
+            None => contrast::contrast(request, &answers).map_err(|e| within(request, e))?,
+        };
+        results.results.extend(answer.rows.iter().cloned());
+        if request.covariance {
+            if let Some(matrix) = &answer.covariance {
+                results.covariances.insert(
+                    request.id.clone(),
+                    Covariance { keys: answer.rows.iter().map(Row::key).collect(), matrix: matrix.to_rows() },
+                );
+            }
+        }
+        answers.push((&request.id, answer));
+    }
+    Ok(results)
+}
+
+fn answer(survey: &Survey, request: &Request, base: bool) -> Result<Answer, EstimationError> {
+    let context = context::Context::new(survey, request, base)?;
+    match request.statistic {
+        Statistic::Mean | Statistic::Total => means::means(&context),
+        Statistic::Ratio => means::ratio(&context),
+        Statistic::Proportion => proportion::proportion(&context),
+        Statistic::Quantile => quantile::quantile(&context),
+        Statistic::Variance => moments::variance(&context),
+        Statistic::Cdf => moments::cdf(&context),
+        Statistic::Table => crosstab::table(&context),
+        Statistic::Independence => independence::independence(&context),
+        Statistic::Ttest => comparison::ttest(&context),
+        Statistic::Ranktest => comparison::ranktest(&context),
+        Statistic::Regression => regression::regression(&context),
+        Statistic::Contrast => Err(EstimationError::NotOffered("a contrast without its base".into())),
+    }
+}
+
+/// The table as the plan sees it: types declared, columns derived.
+pub(crate) fn prepare(table: &Table, plan: &Plan) -> Result<Table, EstimationError> {
+    let mut table = table.clone();
+    table.declare(&plan.types)?;
+    sql::derive(&mut table, &plan.derive, &plan.types)?;
+    if let Some(unknown) = plan.types.keys().find(|name| table.get(name).is_none()) {
+        table.column(unknown)?;
+    }
+    Ok(table)
+}

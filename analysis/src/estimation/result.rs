@@ -54,7 +54,11 @@ pub struct Row {
     /// Respondents behind the figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<usize>,
-    /// PSUs behind the figure; for the gate, not part of the contract's JSON.
+    /// Respondents behind the figure who answered: `n` counts the domain, as the contract's reference
+    /// does, also rows that `"missing": "drop"` left out. For the gate, not part of the contract's JSON.
+    #[serde(skip)]
+    pub answered: Option<usize>,
+    /// PSUs with such respondents; for the gate, not part of the contract's JSON.
     #[serde(skip)]
     pub psus: Option<usize>,
     /// Fields of single statistics: `prob`, `at`, `row`, `col`, `measure`, `term`, `test`, `value`, `p_value`, `reason`.

@@ -147,11 +147,17 @@ impl Expression {
                 .cloned()
                 .map_err(|table| SqlError::Table { sql: self.sql.clone(), table });
         }
+        if table.height() == 0 {
+            return Ok(Column::Number(Vec::new()));
+        }
         Ok(self.evaluate(table)?.into_column(table.height()))
     }
 
     /// The condition for every row: true, false, or `None` where it is unknown.
     pub fn condition(&self, table: &Table) -> Result<Vec<Option<bool>>, SqlError> {
+        if table.height() == 0 {
+            return Ok(Vec::new());
+        }
         let truth = self.evaluate(table)?.truth(&self.sql)?;
         let value = |byte: u8| match byte {
             0 => Some(false),

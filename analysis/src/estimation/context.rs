@@ -1,0 +1,364 @@
+//! One request at work: its domain, its groups, its variables, and the rows it answers with.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::EstimationError;
+use super::algebra::Matrix;
+use super::distributions::{normal_quantile, t_quantile};
+use super::plan::{Interval, MissingRule, Request, Statistic};
+use super::result::Row;
+use super::survey::{Estimated, Survey};
+use crate::sql::Expression;
+use crate::table::{Column, MISSING, TableError};
+
+/// The rows of one request and their covariance matrix, if it was asked or is built on.
+pub(crate) struct Answer {
+    pub rows: Vec<Row>,
+    pub covariance: Option<Matrix>,
+    /// Degrees of freedom of the whole domain, for contrasts between groups.
+    pub df: f64,
+}
+
+impl Answer {
+    /// The covariance matrix is kept where it was asked or is built on.
+    pub fn new(context: &Context, rows: Vec<Row>, covariance: Option<Matrix>) -> Self {
+        Self { rows, covariance: covariance.filter(|_| context.full), df: context.whole_df() }
+    }
+}
+
+pub(crate) struct Context<'a> {
+    pub survey: &'a Survey,
+    pub request: &'a Request,
+    pub groups: Groups,
+    /// All covariances are needed.
+    pub full: bool,
+}
+
+/// The `by` groups that have rows.
+pub(crate) struct Groups {
+    /// Group of every row; [`MISSING`] outside the domain.
+    pub codes: Vec<u32>,
+    pub labels: Vec<IndexMap<String, String>>,
+    pub rows: Vec<Vec<usize>>,
+    /// Degrees of freedom of every group's domain.
+    pub df: Vec<f64>,
+}
+
+/// One column of a request.
+pub(crate) struct Variable {
+    pub name: String,
+    pub kind: Kind,
+}
+
+pub(crate) enum Kind {
+    Number(Vec<f64>),
+    Category { codes: Vec<u32>, levels: Vec<String> },
+}
+
+impl Variable {
+    pub fn is_missing(&self, row: usize) -> bool {
+        match &self.kind {
+            Kind::Number(values) => values[row].is_nan(),
+            Kind::Category { codes, .. } => codes[row] == MISSING,
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// `base`: another request builds on this one.
+    pub fn new(survey: &'a Survey, request: &'a Request, base: bool) -> Result<Self, EstimationError> {
+        let mut domain = survey.domain.clone();
+        if let Some(condition) = &request.r#where {
+            let holds = Expression::parse(condition)?.holds(&survey.table)?;
+            domain.iter_mut().zip(holds).for_each(|(d, h)| *d &= h);
+        }
+        if !domain.contains(&true) {
+            return Err(EstimationError::EmptyDomain);
+        }
+        if !(request.level > 0.0 && request.level < 1.0) {
+            return Err(EstimationError::Choice {
+                field: "level",
+                value: request.level.to_string(),
+                offered: "numbers between 0 and 1",
+            });
+        }
+        let by = match request.separate {
+            true if request.by.is_empty() => &survey.strata_columns,
+            true => {
+                return Err(EstimationError::Choice {
+                    field: "separate",
+                    value: "true".into(),
+                    offered: "either separate or by",
+                });
+            }
+            false => &request.by,
+        };
+        let groups = Groups::build(survey, by, &domain)?;
+        Ok(Self { survey, request, groups, full: request.covariance || base })
+    }
+
+    /// A column as a variable.
+    pub fn variable(&self, name: &str) -> Result<Variable, EstimationError> {
+        let kind = match self.survey.table.column(name)? {
+            Column::Number(values) => Kind::Number(values.clone()),
+            Column::Category { codes, levels } => {
+                Kind::Category { codes: codes.clone(), levels: levels.clone() }
+            }
+        };
+        Ok(Variable { name: name.into(), kind })
+    }
+
+    /// A numeric column. Error: it holds text.
+    pub fn number(&self, name: &str) -> Result<Vec<f64>, EstimationError> {
+        match self.survey.table.column(name)? {
+            Column::Number(values) => Ok(values.clone()),
+            Column::Category { levels, .. } => Err(EstimationError::Table(TableError::NotNumeric {
+                name: name.into(),
+                example: levels.first().cloned().unwrap_or_default(),
+            })),
+        }
+    }
+
+    /// A column as codes and levels; numbers get one level a value.
+    pub fn category(&self, name: &str) -> Result<(Vec<u32>, Vec<String>), EstimationError> {
+        let (codes, levels) = self.survey.table.categories(name)?;
+        Ok((codes.into_owned(), levels.into_owned()))
+    }
+
+    /// The group codes without rows that miss a variable, by the request's rule.
+    pub fn complete(&self, variables: &[&Variable]) -> Result<Vec<u32>, EstimationError> {
+        let mut codes = self.groups.codes.clone();
+        for variable in variables {
+            let mut lost = 0;
+            for (row, code) in codes.iter_mut().enumerate() {
+                if *code != MISSING && variable.is_missing(row) {
+                    *code = MISSING;
+                    lost += 1;
+                }
+            }
+            if lost > 0 && self.request.missing == MissingRule::Error {
+                return Err(EstimationError::MissingValues { column: variable.name.clone(), count: lost });
+            }
+        }
+        Ok(codes)
+    }
+
+    /// `of`, of which there must be one at least.
+    pub fn of(&self) -> Result<&[String], EstimationError> {
+        if self.request.of.is_empty() {
+            return Err(EstimationError::FieldNeeded { field: "of", statistic: self.word() });
+        }
+        Ok(&self.request.of)
+    }
+
+    /// A field that must be there.
+    pub fn needed<'b>(
+        &self,
+        value: Option<&'b str>,
+        field: &'static str,
+    ) -> Result<&'b str, EstimationError> {
+        value.ok_or(EstimationError::FieldNeeded { field, statistic: self.word() })
+    }
+
+    pub fn word(&self) -> &'static str {
+        match self.request.statistic {
+            Statistic::Mean => "mean",
+            Statistic::Total => "total",
+            Statistic::Proportion => "proportion",
+            Statistic::Ratio => "ratio",
+            Statistic::Quantile => "quantile",
+            Statistic::Variance => "variance",
+            Statistic::Cdf => "cdf",
+            Statistic::Table => "table",
+            Statistic::Independence => "independence",
+            Statistic::Ttest => "ttest",
+            Statistic::Ranktest => "ranktest",
+            Statistic::Regression => "regression",
+            Statistic::Contrast => "contrast",
+        }
+    }
+
+    /// The group's degrees of freedom, or those of the request.
+    pub fn df(&self, group: usize) -> f64 {
+        self.request.df.unwrap_or(self.groups.df[group])
+    }
+
+    /// Degrees of freedom of the domain of all groups together.
+    pub fn whole_df(&self) -> f64 {
+        if self.groups.rows.len() == 1 {
+            return self.groups.df[0];
+        }
+        let mut rows: Vec<usize> = self.groups.rows.iter().flatten().copied().collect();
+        rows.sort_unstable();
+        self.survey.degrees(&rows)
+    }
+
+    /// The degrees of freedom that the interval uses: infinite for `z`.
+    pub fn interval_df(&self, group: usize) -> f64 {
+        match self.request.interval {
+            Interval::T => self.df(group),
+            Interval::Z => f64::INFINITY,
+        }
+    }
+
+    /// An answer's row with identity, group, counts and degrees of freedom, without figures.
+    pub fn row(&self, group: usize) -> Row {
+        Row {
+            id: self.request.id.clone(),
+            statistic: self.word().into(),
+            group: self.groups.labels[group].clone(),
+            df: self.df(group).into(),
+            n: Some(self.groups.rows[group].len()),
+            ..Row::default()
+        }
+    }
+
+    /// Counts respondents and PSUs that are really behind a figure: rows whose code is `wanted`.
+    pub fn count(&self, codes: &[u32], groups: usize) -> Vec<(usize, usize)> {
+        let mut rows = vec![0_usize; groups];
+        let mut last = vec![MISSING; groups];
+        let mut pairs: Vec<Vec<u32>> = vec![Vec::new(); groups];
+        for ((code, psu), weight) in codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights) {
+            if *code == MISSING || *weight <= 0.0 {
+                continue;
+            }
+            let group = *code as usize;
+            rows[group] += 1;
+            if last[group] != *psu {
+                last[group] = *psu;
+                pairs[group].push(*psu);
+            }
+        }
+        rows.into_iter()
+            .zip(pairs)
+            .map(|(rows, mut psus)| {
+                psus.sort_unstable();
+                psus.dedup();
+                (rows, psus.len())
+            })
+            .collect()
+    }
+
+    /// Runs an estimate for all groups together, or for each alone where strata left with one PSU in
+    /// a domain have a rule of their own. `per_group` estimates a group, group-major.
+    pub fn in_groups(
+        &self,
+        codes: &[u32],
+        per_group: usize,
+        compute: impl Fn(&[u32], usize) -> Result<Estimated, EstimationError>,
+    ) -> Result<Estimated, EstimationError> {
+        let groups = self.groups.labels.len();
+        if groups == 1 || self.full || !self.survey.lonely_rules_matter() {
+            return compute(codes, groups);
+        }
+        let mut values = Vec::with_capacity(groups * per_group);
+        let mut variance = Matrix::zeros(groups * per_group, groups * per_group);
+        for group in 0..groups as u32 {
+            let own: Vec<u32> = codes.iter().map(|c| if *c == group { 0 } else { MISSING }).collect();
+            let estimated = compute(&own, 1)?;
+            for i in 0..per_group {
+                let place = group as usize * per_group + i;
+                variance.set(place, place, estimated.variance.at(i, i));
+            }
+            values.extend(estimated.values);
+        }
+        Ok(Estimated { values, variance })
+    }
+
+    /// Fills estimate, se, cv and a symmetric interval; what does not exist is empty with a reason.
+    pub fn fill(&self, row: &mut Row, group: usize, estimate: f64, variance: f64) {
+        let t = critical(self.request.level, self.interval_df(group));
+        set_figures(row, estimate, variance, Some(t));
+    }
+}
+
+/// The two-sided critical value of t.
+pub(crate) fn critical(level: f64, df: f64) -> f64 {
+    let p = 0.5 + level / 2.0;
+    if df.is_infinite() { normal_quantile(p) } else { t_quantile(p, df) }
+}
+
+/// Puts a figure and its error into a row. `critical`: for a symmetric interval.
+pub(crate) fn set_figures(row: &mut Row, estimate: f64, variance: f64, critical: Option<f64>) {
+    // Rounding can leave a zero variance a hair below zero.
+    let variance =
+        if variance < 0.0 && variance.abs() < 1e-18 * estimate.powi(2).max(1.0) { 0.0 } else { variance };
+    let se = variance.sqrt();
+    let finite = |v: f64| v.is_finite().then_some(v);
+    row.estimate = finite(estimate);
+    row.se = finite(se);
+    row.cv = finite(se / estimate);
+    if let Some(critical) = critical {
+        row.ci_low = finite(estimate - critical * se);
+        row.ci_high = finite(estimate + critical * se);
+    }
+    let reason = if row.estimate.is_none() {
+        "the estimate is undefined: no row with a value is in the domain"
+    } else if row.se.is_none() {
+        "the variance estimate is negative or undefined"
+    } else if row.cv.is_none() {
+        "the estimate is 0, it has no relative error"
+    } else if critical.is_some() && row.ci_low.is_none() {
+        "no degrees of freedom are left for an interval"
+    } else {
+        return;
+    };
+    row.more.insert("reason".into(), Value::from(reason));
+}
+
+impl Groups {
+    fn build(survey: &Survey, by: &[String], domain: &[bool]) -> Result<Self, EstimationError> {
+        let mut codes: Vec<u64> = domain.iter().map(|d| if *d { 0 } else { u64::MAX }).collect();
+        let mut columns = Vec::with_capacity(by.len());
+        let mut stride = 1_u64;
+        for name in by {
+            let (own, levels) = survey.table.categories(name)?;
+            for (code, own) in codes.iter_mut().zip(own.iter()) {
+                *code = if *code == u64::MAX || *own == MISSING {
+                    u64::MAX
+                } else {
+                    *code + stride * u64::from(*own)
+                };
+            }
+            let size = levels.len().max(1) as u64;
+            columns.push((name, levels.into_owned(), stride));
+            stride = stride.checked_mul(size).ok_or_else(|| {
+                EstimationError::NotOffered("more combinations of `by` than can be numbered".into())
+            })?;
+        }
+        let mut seen: Vec<u64> = codes.iter().copied().filter(|c| *c != u64::MAX).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        if seen.is_empty() {
+            return Err(EstimationError::EmptyDomain);
+        }
+        let labels = seen
+            .iter()
+            .map(|code| {
+                columns
+                    .iter()
+                    .map(|(name, levels, stride)| {
+                        let level = (code / stride) as usize % levels.len().max(1);
+                        ((*name).clone(), levels[level].clone())
+                    })
+                    .collect()
+            })
+            .collect();
+        let mut rows = vec![Vec::new(); seen.len()];
+        let dense: Vec<u32> = codes
+            .iter()
+            .enumerate()
+            .map(|(row, code)| {
+                if *code == u64::MAX {
+                    return MISSING;
+                }
+                let place = seen.partition_point(|s| s < code);
+                rows[place].push(row);
+                place as u32
+            })
+            .collect();
+        let df = rows.iter().map(|rows| survey.degrees(rows)).collect();
+        Ok(Self { codes: dense, labels, rows, df })
+    }
+}

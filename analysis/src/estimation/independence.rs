@@ -1,0 +1,255 @@
+//! Tests of independence in two-way tables: Rao–Scott and Wald.
+//!
+//! Sources: Rao and Scott (1984); Koch, Freeman and Freeman (1975) for the Wald tests; Ruben (1962) for
+//! sums of weighted chi-squares; Kuonen (1999) for their saddlepoint approximation.
+
+use serde_json::Value;
+
+use super::EstimationError;
+use super::algebra::Matrix;
+use super::context::{Answer, Context};
+use super::crosstab::Cells;
+use super::distributions::{chi_square_upper, f_upper, normal_cdf};
+use super::survey::{Block, Gradient};
+use crate::table::MISSING;
+
+const TESTS: &str = "F, Chisq, Wald, adjWald, lincom, saddlepoint";
+
+pub(crate) fn independence(context: &Context) -> Result<Answer, EstimationError> {
+    let test = context.request.test.as_deref().unwrap_or("F");
+    if !TESTS.split(", ").any(|t| t == test) {
+        return Err(EstimationError::Choice { field: "test", value: test.into(), offered: TESTS });
+    }
+    let cells = Cells::of(context)?;
+    let mut rows = Vec::new();
+    for group in 0..context.groups.labels.len() {
+        rows.push(one(context, &cells, group, test)?);
+    }
+    Ok(Answer::new(context, rows, None))
+}
+
+fn one(
+    context: &Context,
+    cells: &Cells,
+    group: usize,
+    test: &str,
+) -> Result<super::result::Row, EstimationError> {
+    let columns = cells.col_levels.len() as u32;
+    let mut seen = (vec![false; cells.row_levels.len()], vec![false; cells.col_levels.len()]);
+    let mut n = 0_usize;
+    for (kept, cell) in cells.kept.iter().zip(&cells.cell) {
+        if *kept == group as u32 {
+            seen.0[(cell / columns) as usize] = true;
+            seen.1[(cell % columns) as usize] = true;
+            n += 1;
+        }
+    }
+    // Levels without rows are no part of the test.
+    let renumber = |seen: &[bool]| -> Vec<u32> {
+        let mut next = 0;
+        seen.iter()
+            .map(|s| {
+                next += u32::from(*s);
+                if *s { next - 1 } else { MISSING }
+            })
+            .collect()
+    };
+    let (row_of, col_of) = (renumber(&seen.0), renumber(&seen.1));
+    let count = |seen: &[bool]| seen.iter().filter(|s| **s).count();
+    let (r, c) = (count(&seen.0), count(&seen.1));
+    for (variable, got) in [(&cells.rows, r), (&cells.cols, c)] {
+        if got < 2 {
+            let column = variable.name.clone();
+            return Err(EstimationError::GroupCount { column, got, needed: "at least 2" });
+        }
+    }
+    let codes: Vec<u32> = cells
+        .kept
+        .iter()
+        .zip(&cells.cell)
+        .map(|(kept, cell)| {
+            if *kept != group as u32 {
+                return MISSING;
+            }
+            row_of[(cell / columns) as usize] * c as u32 + col_of[(cell % columns) as usize]
+        })
+        .collect();
+    let size = r * c;
+    let shares = context.survey.smooth(
+        &[Block { values: None, codes: codes.as_slice().into(), levels: size }],
+        true,
+        |t| {
+            let total: f64 = t.iter().sum();
+            t.iter().map(|v| v / total).collect()
+        },
+        |t, values| {
+            let total: f64 = t.iter().sum();
+            values
+                .iter()
+                .enumerate()
+                .map(|(i, value)| -> Gradient {
+                    (0..size).map(|j| (j, (f64::from(u8::from(i == j)) - value) / total)).collect()
+                })
+                .collect()
+        },
+    )?;
+    let p = &shares.values;
+    let v = &shares.variance;
+    let of_row: Vec<f64> = (0..r).map(|i| (0..c).map(|j| p[i * c + j]).sum()).collect();
+    let of_col: Vec<f64> = (0..c).map(|j| (0..r).map(|i| p[i * c + j]).sum()).collect();
+    let k = (r - 1) * (c - 1);
+    let nu = context.df(group);
+    let (value, df, p_value) = if test == "Wald" || test == "adjWald" {
+        let statistic = wald(p, v, &of_row, &of_col)?;
+        let k_real = k as f64;
+        if test == "Wald" {
+            let f = statistic / k_real;
+            (f, Value::from(vec![k_real, nu]), f_upper(f, k_real, nu))
+        } else {
+            let below = nu - k_real + 1.0;
+            let f = statistic * below / (k_real * nu);
+            (f, Value::from(vec![k_real, below]), f_upper(f, k_real, below))
+        }
+    } else {
+        let pearson: f64 = n as f64
+            * (0..size)
+                .map(|i| {
+                    let expected = of_row[i / c] * of_col[i % c];
+                    (p[i] - expected).powi(2) / expected
+                })
+                .sum::<f64>();
+        let effects = design_effects(p, v, r, c, n as f64)?;
+        let trace: f64 = effects.iter().sum();
+        let squares: f64 = effects.iter().map(|e| e * e).sum();
+        match test {
+            "F" => {
+                let d0 = trace * trace / squares;
+                let f = pearson / trace;
+                (f, Value::from(vec![d0, d0 * nu]), f_upper(f, d0, d0 * nu))
+            }
+            "Chisq" => {
+                let tail = chi_square_upper(pearson / (trace / k as f64), k as f64);
+                (pearson, Value::from(vec![k as f64]), tail)
+            }
+            "lincom" => (pearson, Value::Null, weighted_chi_square_upper(pearson, &effects)?),
+            _ => (pearson, Value::Null, saddlepoint_upper(pearson, &effects)),
+        }
+    };
+    let mut row = context.row(group);
+    row.variable = Some(format!("{}*{}", cells.rows.name, cells.cols.name));
+    row.df = df;
+    row.more.insert("test".into(), test.into());
+    row.more.insert("value".into(), value.into());
+    row.more.insert("p_value".into(), p_value.into());
+    row.answered = Some(n);
+    row.psus = Some(
+        context.count(&codes.iter().map(|c| if *c == MISSING { MISSING } else { 0 }).collect::<Vec<_>>(), 1)
+            [0]
+        .1,
+    );
+    Ok(row)
+}
+
+/// Generalised design effects: eigenvalues of (C′D⁻¹C/n)⁻¹ C′D⁻¹VD⁻¹C, with C the interaction contrasts.
+fn design_effects(p: &[f64], v: &Matrix, r: usize, c: usize, n: f64) -> Result<Vec<f64>, EstimationError> {
+    let size = r * c;
+    let k = (r - 1) * (c - 1);
+    let contrast = Matrix::from_fn(size, k, |cell, column| {
+        let (i, j) = (cell / c, cell % c);
+        let (a, b) = (column / (c - 1), column % (c - 1));
+        let part = |at: usize, own: usize, last: usize| match at {
+            at if at == own => 1.0,
+            at if at == last => -1.0,
+            _ => 0.0,
+        };
+        part(i, a, r - 1) * part(j, b, c - 1)
+    });
+    let scaled =
+        Matrix::from_fn(
+            size,
+            k,
+            |cell, column| {
+                if p[cell] > 0.0 { contrast.at(cell, column) / p[cell] } else { 0.0 }
+            },
+        );
+    let simple = contrast.transposed().times(&scaled);
+    let actual = scaled.transposed().times(v).times(&scaled);
+    let factor = simple.cholesky().ok_or(EstimationError::SingularTest)?;
+    let half = factor.solve(&actual).ok_or(EstimationError::SingularTest)?;
+    let whole = factor.solve(&half.transposed()).ok_or(EstimationError::SingularTest)?;
+    Ok(Matrix::from_fn(k, k, |i, j| n * 0.5 * (whole.at(i, j) + whole.at(j, i))).symmetric_eigenvalues())
+}
+
+/// Quadratic form of p_ij − p_i p_j over all but the last row and column.
+fn wald(p: &[f64], v: &Matrix, of_row: &[f64], of_col: &[f64]) -> Result<f64, EstimationError> {
+    let (r, c) = (of_row.len(), of_col.len());
+    let k = (r - 1) * (c - 1);
+    let residual = Matrix::from_fn(k, 1, |column, _| {
+        let (a, b) = (column / (c - 1), column % (c - 1));
+        p[a * c + b] - of_row[a] * of_col[b]
+    });
+    let slopes = Matrix::from_fn(k, r * c, |column, cell| {
+        let (a, b) = (column / (c - 1), column % (c - 1));
+        let (i, j) = (cell / c, cell % c);
+        f64::from(u8::from(a == i && b == j))
+            - f64::from(u8::from(a == i)) * of_col[b]
+            - f64::from(u8::from(b == j)) * of_row[a]
+    });
+    let covariance = slopes.times(v).times(&slopes.transposed());
+    let solved = covariance.solve(&residual).ok_or(EstimationError::SingularTest)?;
+    Ok(residual.transposed().times(&solved).at(0, 0))
+}
+
+/// P(Σ λ χ²₁ > x), exact: Ruben's mixture of chi-squares, whose terms are all positive.
+fn weighted_chi_square_upper(x: f64, effects: &[f64]) -> Result<f64, EstimationError> {
+    let largest = effects.iter().fold(0.0_f64, |m, e| m.max(*e));
+    let effects: Vec<f64> = effects.iter().copied().filter(|e| *e > 1e-9 * largest).collect();
+    if effects.is_empty() {
+        return Err(EstimationError::SingularTest);
+    }
+    let beta = effects.iter().fold(f64::INFINITY, |m, e| m.min(*e));
+    let m = effects.len() as f64;
+    let ratios: Vec<f64> = effects.iter().map(|e| 1.0 - beta / e).collect();
+    let mut powers = vec![1.0; ratios.len()];
+    let mut weights = vec![effects.iter().map(|e| (beta / e).sqrt()).product::<f64>()];
+    let mut sums: Vec<f64> = Vec::new();
+    let mut mass = weights[0];
+    let mut tail = weights[0] * chi_square_upper(x / beta, m);
+    for k in 1..20_000 {
+        if 1.0 - mass < 1e-15 {
+            break;
+        }
+        powers.iter_mut().zip(&ratios).for_each(|(p, r)| *p *= r);
+        sums.push(powers.iter().sum());
+        let weight: f64 = (0..k).map(|j| sums[k - 1 - j] * weights[j]).sum::<f64>() / (2.0 * k as f64);
+        weights.push(weight);
+        mass += weight;
+        tail += weight * chi_square_upper(x / beta, m + 2.0 * k as f64);
+        if weight < 1e-17 && k > 50 {
+            break;
+        }
+    }
+    Ok(tail)
+}
+
+/// The same tail by Kuonen's saddlepoint.
+fn saddlepoint_upper(x: f64, effects: &[f64]) -> f64 {
+    let largest = effects.iter().fold(0.0_f64, |m, e| m.max(*e));
+    let cumulant = |z: f64| -> f64 { effects.iter().map(|e| -0.5 * (1.0 - 2.0 * e * z).ln()).sum() };
+    let slope = |z: f64| -> f64 { effects.iter().map(|e| e / (1.0 - 2.0 * e * z)).sum() };
+    let bend = |z: f64| -> f64 { effects.iter().map(|e| 2.0 * (e / (1.0 - 2.0 * e * z)).powi(2)).sum() };
+    let mut low = -(effects.len() as f64) / x;
+    let mut high = (1.0 - 1e-12) / (2.0 * largest);
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        if slope(middle) < x {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    let z = 0.5 * (low + high);
+    let w = z.signum() * (2.0 * (z * x - cumulant(z))).max(0.0).sqrt();
+    let v = z * bend(z).sqrt();
+    if w.abs() < 1e-6 { 0.5 } else { normal_cdf(-(w + (v / w).ln() / w)) }
+}

@@ -1,0 +1,273 @@
+//! A plan tied to its data: the one place where estimates meet weights, design and replicates.
+//!
+//! Nearly every estimate is a smooth function of weighted totals. Rows are read once into the totals of
+//! the sampling units; estimates, linearised scores and factor replicates are algebra on those.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::algebra::Matrix;
+use super::design::Design;
+use super::plan::{Plan, SinglePsu};
+use super::replicates::Replicates;
+use super::result::DesignSummary;
+use super::{EstimationError, prepare};
+use crate::sql::Expression;
+use crate::table::{MISSING, Table};
+use crate::weighting;
+use crate::weighting::auxiliary::Projection;
+
+pub(crate) struct Survey {
+    pub table: Table,
+    pub design: Design,
+    /// Final weights; 0 where a row does not respond.
+    pub weights: Vec<f64>,
+    /// Rows of the plan's `where` that have a weight.
+    pub domain: Vec<bool>,
+    pub strata_columns: Vec<String>,
+    pub replicates: Option<Replicates>,
+    corrections: Vec<Correction>,
+}
+
+/// A projection with its parts summed to units, so that no row is touched again.
+struct Correction {
+    projection: Projection,
+    /// Σ after × z by unit of the last stage.
+    unit_totals: Matrix,
+    /// Z′ diag(multiplier) (after × Zᵢ) for each earlier projection i.
+    earlier: Vec<Matrix>,
+}
+
+/// Base columns of totals: `values` (1 without) in the column of each row's code.
+pub(crate) struct Block<'a> {
+    pub values: Option<Cow<'a, [f64]>>,
+    /// [`MISSING`] rows are left out.
+    pub codes: Cow<'a, [u32]>,
+    pub levels: usize,
+}
+
+/// Weighted totals: of all rows, and of the units of the last stage (residualised).
+pub(crate) struct Totals {
+    pub all: Vec<f64>,
+    pub units: Matrix,
+}
+
+/// Derivatives of one estimate by the totals: place and value.
+pub(crate) type Gradient = Vec<(usize, f64)>;
+
+pub(crate) struct Estimated {
+    pub values: Vec<f64>,
+    /// Diagonal only where no covariances were asked.
+    pub variance: Matrix,
+}
+
+impl Survey {
+    pub fn build(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<Self, EstimationError> {
+        let table = prepare(table, plan)?;
+        let design = Design::build(&table, &plan.design, folder)?;
+        let steps = weighting::compile(&table, &design, &plan.adjust)?;
+        let mut adjusted = weighting::run(&steps, &design.base_weights)?;
+        let replicates = match &plan.replicates {
+            None => None,
+            Some(replicates) => Some(Replicates::build(&table, &design, &steps, replicates, folder)?),
+        };
+        let projections = adjusted.take_projections();
+        let weights = adjusted.weights;
+        let mut domain: Vec<bool> = weights.iter().map(|w| *w > 0.0).collect();
+        if let Some(condition) = &plan.r#where {
+            let holds = Expression::parse(condition)?.holds(&table)?;
+            domain.iter_mut().zip(holds).for_each(|(d, h)| *d &= h);
+        }
+        let corrections = if replicates.is_some() { Vec::new() } else { corrections(&design, projections) };
+        Ok(Self {
+            table,
+            design,
+            weights,
+            domain,
+            strata_columns: plan.design.strata.clone(),
+            replicates,
+            corrections,
+        })
+    }
+
+    /// The design as it is reported.
+    pub fn summary(&self) -> DesignSummary {
+        let alive: Vec<usize> = (0..self.weights.len()).filter(|row| self.weights[*row] > 0.0).collect();
+        let (psus, strata) = self.design.touched(alive.iter().copied());
+        DesignSummary {
+            n: self.weights.len(),
+            psus,
+            strata,
+            df: self.degrees(&alive),
+            sum_of_weights: self.weights.iter().sum(),
+        }
+    }
+
+    /// Degrees of freedom of a domain given by its rows.
+    pub fn degrees(&self, rows: &[usize]) -> f64 {
+        match &self.replicates {
+            Some(replicates) => replicates.degrees(rows),
+            None => {
+                let (psus, strata) = self.design.touched(rows.iter().copied());
+                psus as f64 - strata as f64
+            }
+        }
+    }
+
+    /// Whether the variance of a domain depends on which strata it leaves with one PSU.
+    pub fn lonely_rules_matter(&self) -> bool {
+        self.replicates.is_none()
+            && self.corrections.is_empty()
+            && (self.design.domain_single_psu || self.design.single_psu == SinglePsu::Average)
+    }
+
+    /// Sums the blocks to totals in one pass over the rows.
+    pub fn totals(&self, blocks: &[Block]) -> Totals {
+        self.totals_under(blocks, &self.weights, true)
+    }
+
+    fn totals_under(&self, blocks: &[Block], weights: &[f64], residualise: bool) -> Totals {
+        let units = &self.design.stages[self.design.stages.len() - 1];
+        let k: usize = blocks.iter().map(|b| b.levels).sum();
+        let mut all = vec![0.0; k];
+        let mut sums = Matrix::zeros(units.count(), k);
+        let corrections: &[Correction] = if residualise { &self.corrections } else { &[] };
+        let mut crossed: Vec<Matrix> =
+            corrections.iter().map(|c| Matrix::zeros(c.projection.auxiliary.width(), k)).collect();
+        let mut first = 0;
+        for block in blocks {
+            for (row, code) in block.codes.iter().enumerate() {
+                if *code == MISSING {
+                    continue;
+                }
+                let column = first + *code as usize;
+                let x = weights[row] * block.values.as_ref().map_or(1.0, |v| v[row]);
+                if x == 0.0 {
+                    continue;
+                }
+                all[column] += x;
+                sums.values[units.units[row] as usize * k + column] += x;
+                for (correction, crossed) in corrections.iter().zip(&mut crossed) {
+                    let scaled = x * correction.projection.multiplier[row];
+                    correction.projection.auxiliary.each(row, |q, z| {
+                        crossed.values[q * k + column] += scaled * z;
+                    });
+                }
+            }
+            first += block.levels;
+        }
+        let mut coefficients: Vec<Matrix> = Vec::with_capacity(corrections.len());
+        for (correction, mut right) in corrections.iter().zip(crossed) {
+            for (earlier, before) in correction.earlier.iter().zip(&coefficients) {
+                let shift = earlier.times(before);
+                right.values.iter_mut().zip(&shift.values).for_each(|(r, s)| *r -= s);
+            }
+            let fitted = correction.projection.inverse.times(&right);
+            let removed = correction.unit_totals.times(&fitted);
+            sums.values.iter_mut().zip(&removed.values).for_each(|(v, r)| *v -= r);
+            coefficients.push(fitted);
+        }
+        Totals { all, units: sums }
+    }
+
+    /// Estimates that are smooth functions of totals, with their covariance matrix.
+    ///
+    /// `f`: totals to estimates; `gradient`: totals and estimates to one gradient an estimate.
+    pub fn smooth(
+        &self,
+        blocks: &[Block],
+        full: bool,
+        f: impl Fn(&[f64]) -> Vec<f64>,
+        gradient: impl Fn(&[f64], &[f64]) -> Vec<Gradient>,
+    ) -> Result<Estimated, EstimationError> {
+        let totals = self.totals(blocks);
+        let values = f(&totals.all);
+        if let Some(replicates) = &self.replicates {
+            let estimates: Vec<Vec<f64>> = match replicates.factors() {
+                Some(factors) if self.design.stages.len() == 1 => {
+                    factors.iter().map(|row| f(&combined(&totals.units, row))).collect()
+                }
+                _ => (0..replicates.count())
+                    .map(|r| f(&self.totals_under(blocks, &replicates.row_weights(r), false).all))
+                    .collect(),
+            };
+            let variance = replicates.variance(&values, &estimates, full);
+            return Ok(Estimated { values, variance });
+        }
+        let gradients = gradient(&totals.all, &values);
+        let mut scores = Matrix::zeros(totals.units.rows, gradients.len());
+        for unit in 0..scores.rows {
+            let from = totals.units.row(unit);
+            let to = &mut scores.values[unit * gradients.len()..(unit + 1) * gradients.len()];
+            for (value, gradient) in to.iter_mut().zip(&gradients) {
+                *value = gradient.iter().map(|(place, slope)| from[*place] * slope).sum();
+            }
+        }
+        let present = self.presence(blocks);
+        let variance = self.design.variance(&scores, present.as_deref(), full)?;
+        Ok(Estimated { values, variance })
+    }
+
+    /// Variance of estimates with given influence values: one column an estimate, one value a row.
+    pub fn linear(&self, influence: Vec<Vec<f64>>, codes: &[u32]) -> Result<Matrix, EstimationError> {
+        let blocks: Vec<Block> = influence
+            .into_iter()
+            .map(|values| Block { values: Some(values.into()), codes: codes.into(), levels: 1 })
+            .collect();
+        let totals = self.totals(&blocks);
+        self.design.variance(&totals.units, self.presence(&blocks).as_deref(), true)
+    }
+
+    /// PSUs with a row of the blocks, where that matters: calibration gives all rows a score.
+    fn presence(&self, blocks: &[Block]) -> Option<Vec<bool>> {
+        if !self.corrections.is_empty() {
+            return None;
+        }
+        let mut present = vec![false; self.design.psu_count()];
+        for block in blocks {
+            for ((code, psu), weight) in block.codes.iter().zip(self.design.psus()).zip(&self.weights) {
+                if *code != MISSING && *weight > 0.0 {
+                    present[*psu as usize] = true;
+                }
+            }
+        }
+        Some(present)
+    }
+}
+
+/// Σ over units of factor × total.
+fn combined(units: &Matrix, factors: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0; units.columns];
+    for (unit, factor) in factors.iter().enumerate() {
+        if *factor != 0.0 {
+            sums.iter_mut().zip(units.row(unit)).for_each(|(s, v)| *s += factor * v);
+        }
+    }
+    sums
+}
+
+fn corrections(design: &Design, projections: Vec<Projection>) -> Vec<Correction> {
+    let units = &design.stages[design.stages.len() - 1];
+    let mut built: Vec<Correction> = Vec::with_capacity(projections.len());
+    for projection in projections {
+        let q = projection.auxiliary.width();
+        let mut unit_totals = Matrix::zeros(units.count(), q);
+        let mut earlier: Vec<Matrix> =
+            built.iter().map(|b| Matrix::zeros(q, b.projection.auxiliary.width())).collect();
+        for (row, unit) in units.units.iter().enumerate() {
+            let after = projection.after[row];
+            projection.auxiliary.each(row, |column, z| {
+                unit_totals.values[*unit as usize * q + column] += after * z;
+                for (matrix, before) in earlier.iter_mut().zip(&built) {
+                    let scaled = projection.multiplier[row] * z * before.projection.after[row];
+                    let width = before.projection.auxiliary.width();
+                    before.projection.auxiliary.each(row, |other, value| {
+                        matrix.values[column * width + other] += scaled * value;
+                    });
+                }
+            });
+        }
+        built.push(Correction { projection, unit_totals, earlier });
+    }
+    built
+}
