@@ -155,6 +155,10 @@ fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
                 println!("{}: {}: {}: {}", file.display(), problem.node, problem.rule, problem.message);
             }
         }
+        let problems: Vec<_> = problems
+            .iter()
+            .map(|p| json!({ "node": p.node, "rule": p.rule.to_string(), "message": p.message }))
+            .collect();
         listed.push(json!({ "file": file.display().to_string(), "problems": problems }));
     }
     if args.format == Format::Json {

@@ -16,7 +16,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let plan: disclosure::Plan = super::read_plan(&args.plan)?;
+    let plan: disclosure::ProtectionPlan = super::read_plan(&args.plan)?;
     let safe = disclosure::protect(&plan, &super::folder_of(&args.plan))
         .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
     let mut text = serde_json::to_string_pretty(&safe)?;

@@ -54,8 +54,10 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             print(args, &size::sizes(&plan)?)
         }
         Command::Allocate(args) => {
-            let plan: allocate::AllocatePlan = super::read_plan(&args.plan)?;
-            print(args, &allocate::allocate(&plan, &super::folder_of(&args.plan))?)
+            let plan: serde_json::Value = super::read_plan(&args.plan)?;
+            let plan = allocate::AllocatePlan::from_json(&plan.to_string())
+                .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+            print(args, &plan.answer(&super::folder_of(&args.plan))?)
         }
         Command::Draw(args) => draw(args),
     }

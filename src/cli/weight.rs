@@ -2,8 +2,14 @@
 
 use std::path::PathBuf;
 
-use analysis::estimation::Plan;
-use analysis::weighting;
+use analysis::estimation::{self, Plan};
+use analysis::weighting::{self, Diagnosis, Distribution};
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
 
 /// Tính quyền số theo kế hoạch phân tích · Weights of an estimation plan
 #[derive(Debug, clap::Args)]
@@ -14,12 +20,55 @@ pub struct Args {
     /// .csv or .parquet: the data's columns, `weight` (empty where not responding), replicates
     #[arg(long, value_name = "F")]
     output: PathBuf,
+    /// Of the diagnosis on standard output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
-    let (table, diagnosis) = weighting::run(&plan, &super::folder_of(&args.plan))
-        .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
-    table.write(&args.output)?;
-    super::write_output(None, diagnosis.to_string().as_bytes())
+    let folder = super::folder_of(&args.plan);
+    let failed = |e: estimation::EstimationError| anyhow::anyhow!("{}: {e}", args.plan.display());
+    let data = estimation::read_data(&plan, &folder).map_err(failed)?;
+    let weighted = weighting::weight_in(&data, &plan, Some(&folder)).map_err(failed)?;
+    for warning in &weighted.warnings {
+        eprintln!("langnghe: warning: {warning}");
+    }
+    weighted.table(&data)?.write(&args.output)?;
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&weighted.diagnosis)? + "\n",
+        Format::Text => text(&weighted.diagnosis),
+    };
+    super::write_output(None, text.as_bytes())
+}
+
+/// The diagnosis for people.
+fn text(diagnosis: &Diagnosis) -> String {
+    let spread = |name: &str, d: &Distribution| {
+        format!(
+            "{name:<8} min {:.4}  p5 {:.4}  median {:.4}  mean {:.4}  p95 {:.4}  max {:.4}  cv {:.3}\n",
+            d.min, d.p5, d.median, d.mean, d.p95, d.max, d.cv
+        )
+    };
+    let mut out = format!(
+        "respondents {} of {} rows, sum of weights {:.3}\n",
+        diagnosis.respondents, diagnosis.rows, diagnosis.sum_of_weights
+    );
+    out += &spread("base", &diagnosis.base);
+    out += &spread("final", &diagnosis.r#final);
+    out += &spread("factor", &diagnosis.factor);
+    out += &format!("Kish effect {:.3}, effective n {:.1}\n", diagnosis.kish_effect, diagnosis.effective_n);
+    for step in &diagnosis.steps {
+        out += &format!(
+            "{}: {} iterations, largest gap {:.1e}, {} trimmed\n",
+            step.method, step.iterations, step.gap, step.trimmed
+        );
+    }
+    for margin in &diagnosis.margins {
+        out += &format!("margin {}\n", margin.margin);
+        for c in &margin.categories {
+            out += &format!("  {:<24} target {:>14.2}  before {:>14.2}  after {:>14.2}\n", c.category, c.target, c.before, c.after);
+        }
+    }
+    out
 }
