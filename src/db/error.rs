@@ -47,6 +47,11 @@ pub enum Error {
     )]
     Newer { place: String, migration: String },
     #[error(
+        "{place}: the tables could not be brought up to date ({reason}); nothing was changed, remove the cause and \
+         start again"
+    )]
+    Migration { place: String, reason: String },
+    #[error(
         "{place}: the database does not answer ({reason}); start it or correct the address, then try again"
     )]
     Gone { place: String, reason: String },

@@ -124,9 +124,13 @@ impl Vault {
         let address = Arc::new(Address::read(url)?);
         address.prepare()?;
         let mut connection = address.connect()?;
-        inspect(&mut connection, &address, kind, &migrations).map_err(|error| address.explain(error))?;
+        let is_up_to_date = inspect(&mut connection, &address, kind, &migrations);
+        let is_up_to_date = is_up_to_date.map_err(|error| address.explain(error))?;
         address.configure(&mut connection).map_err(|error| address.explain(error.into()))?;
-        migrate(&mut connection, migrations).map_err(|error| address.explain(error))?;
+        // A role that may only read and write rows can serve a vault whose tables are there.
+        if !is_up_to_date {
+            migrate(&mut connection, &address, migrations).map_err(|error| address.explain(error))?;
+        }
         drop(connection);
 
         let pool = |size| {
@@ -368,13 +372,14 @@ struct TableName {
     name: String,
 }
 
-/// Looks without writing: is this an empty database, or this vault in a version that the program knows?
+/// Looks without writing: is this an empty database, or this vault in a version that the program knows? True when no
+/// migration is pending.
 fn inspect(
     connection: &mut VaultConnection,
     address: &Address,
     kind: &'static str,
     migrations: &EmbeddedMigrations,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let tables: Vec<TableName> = match connection {
         VaultConnection::Sqlite(c) => {
             diesel::sql_query("select name from sqlite_master where type = 'table'").load(c)?
@@ -386,14 +391,14 @@ fn inspect(
     };
     let has = |name: &str| tables.iter().any(|table| table.name == name);
     if !has("__diesel_schema_migrations") {
-        return if tables.is_empty() { Ok(()) } else { Err(Error::Foreign { place: address.place() }) };
+        return if tables.is_empty() { Ok(false) } else { Err(Error::Foreign { place: address.place() }) };
     }
     let applied: Vec<String> = {
         use either::__diesel_schema_migrations::dsl;
         dsl::__diesel_schema_migrations.select(dsl::version).order(dsl::version).load(connection)?
     };
     if applied.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     if !has("vault") {
         return Err(Error::Foreign { place: address.place() });
@@ -410,14 +415,18 @@ fn inspect(
         .iter()
         .map(|migration| migration.name().version().to_string())
         .collect::<Vec<_>>();
-    match applied.into_iter().find(|version| !known.contains(version)) {
-        Some(migration) => Err(Error::Newer { place: address.place(), migration }),
-        None => Ok(()),
+    match applied.iter().find(|version| !known.contains(version)) {
+        Some(migration) => Err(Error::Newer { place: address.place(), migration: migration.clone() }),
+        None => Ok(applied.len() == known.len()),
     }
 }
 
 /// Runs what is pending, all of it or nothing. Several servers may start at once: the second waits for the first.
-fn migrate(connection: &mut VaultConnection, migrations: EmbeddedMigrations) -> Result<(), Error> {
+fn migrate(
+    connection: &mut VaultConnection,
+    address: &Address,
+    migrations: EmbeddedMigrations,
+) -> Result<(), Error> {
     begin_writing(connection)?;
     let migrated = match connection {
         VaultConnection::Sqlite(c) => c.run_pending_migrations(migrations).map(drop),
@@ -430,12 +439,7 @@ fn migrate(connection: &mut VaultConnection, migrations: EmbeddedMigrations) -> 
         Ok(()) => Ok(commit(connection)?),
         Err(error) => {
             let _ = roll_back(connection);
-            Err(match error.downcast::<QueryError>() {
-                Ok(query) => Error::from(*query),
-                Err(other) => {
-                    Error::contradiction(format!("the tables could not be brought up to date: {other}"))
-                }
-            })
+            Err(Error::Migration { place: address.place(), reason: error.to_string() })
         }
     }
 }

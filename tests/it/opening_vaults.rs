@@ -6,6 +6,7 @@ use std::fs;
 use langnghe::db::{AnswerVault, Error, FieldVault, ProjectKind};
 
 use crate::databases::{Place, TemporaryFolder, execute, morning, on_both_backends};
+use crate::postgres::Server;
 
 fn refusal(opened: Result<FieldVault, Error>) -> Error {
     opened.err().expect("the vault must not open")
@@ -122,6 +123,25 @@ fn an_address_of_no_database_is_refused_and_no_password_is_shown() {
     }
     let gone = refusal(FieldVault::open("postgres://lan:very-secret@127.0.0.1:1/field")).to_string();
     assert!(gone.contains("127.0.0.1") && !gone.contains("very-secret"), "{gone}");
+}
+
+/// The owner brings the tables up to date; a role that may only read and write rows serves them.
+#[test]
+fn a_role_without_the_right_to_make_tables_serves_a_vault_that_has_them() {
+    let Some(server) = Server::get() else { return };
+    let place = Place::on(server);
+    let role = format!("clerk_{}", uuid::Uuid::new_v4().simple());
+    execute(&server.maintenance_url(), &format!("create role {role} login"));
+    let url = place.field_url.replace("langnghe@", &format!("{role}@"));
+    let refused = refusal(FieldVault::open(&url));
+    assert!(matches!(refused, Error::Migration { .. }), "{refused}");
+    assert!(refused.to_string().contains("permission denied"), "{refused}");
+
+    drop(place.field());
+    let rights = format!("grant select, insert, update, delete on all tables in schema public to {role}");
+    execute(&place.field_url, &rights);
+    let field = FieldVault::open(&url).expect("opens");
+    field.transaction(|db| db.create_project("2026", ProjectKind::Survey, morning())).expect("stored");
 }
 
 #[test]
