@@ -121,6 +121,7 @@ pub(super) fn stored(value: &Value, scope: &Scope<'_>) -> Result<String, Evaluat
         (Value::Boolean(yes), Dialect::JavaRosa) => if *yes { "1" } else { "0" }.to_owned(),
         (Value::Moment(moment), _) if kind == Kind::DateTime => moment.date_time_text(),
         (Value::Moment(moment), _) if kind == Kind::Date => moment.date_text(),
+        (Value::Moment(moment), _) if kind == Kind::Time => moment.time_text(),
         (Value::Number(number), Dialect::JavaRosa) => java_number(*number),
         (Value::Number(number), Dialect::WebForms) => plain_number(*number),
         _ => single.text(scope)?,
@@ -173,6 +174,9 @@ fn binary(
         Operator::Multiply => numbers(|a, b| a * b),
         Operator::Divide => numbers(|a, b| a / b),
         Operator::Remainder => numbers(|a, b| a % b),
+        Operator::Union if scope.dialect() == Dialect::JavaRosa => {
+            Err(EvaluateError::new("JavaRosa does not know `|` between paths"))
+        }
         Operator::Union => union(a, b),
         _ => Ok(Value::Boolean(compare(operator, &a, &b, scope)?)),
     }
@@ -309,6 +313,9 @@ fn stepped(
 ) -> Result<Vec<NodeId>, EvaluateError> {
     if step.axis == Axis::DescendantOrSelf && scope.dialect() == Dialect::JavaRosa {
         return Err(EvaluateError::new("JavaRosa does not know `//`; write the whole path"));
+    }
+    if scope.dialect() == Dialect::JavaRosa && step.axis == Axis::Parent && step.test != Test::Any {
+        return Err(EvaluateError::new("JavaRosa knows a parent only as `..`"));
     }
     let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
     let primary = set.instance.is_none();
