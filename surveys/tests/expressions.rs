@@ -1,6 +1,9 @@
 //! What expressions come to, in the tablet's engine (with its bugs mended) and in JavaRosa.
 //!
-//! The rows follow the trap table of the form language; where one column is given, both agree.
+//! The rows follow the trap table of the form language; where one column is given, both agree. The
+//! column of JavaRosa was compared with the JavaRosa in ODK Validate (pyxform 4.5.0), row by row, in
+//! the zone Asia/Ho_Chi_Minh; it does not itself know `pulldata`, which its host adds, `intersects`,
+//! and `geofence` and `area` of anything but a node.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -388,7 +391,6 @@ fn nodes_and_repeats() {
         ("count(//y)", "6", "!"),
         ("/data/age | /data/nowhere", "30", "!"),
         ("string(/data/age/parent::data/n)", "2.5", "!"),
-        ("count(/data/r/*)", "9", "9"),
         ("string(/data/r/x)", "10", "!"),
         ("/data/r/s/y = 5", "true", "!"),
         ("count(/data/off)", "1", "0"),
@@ -419,6 +421,12 @@ fn paths_start_at_the_node_at_hand() {
     }
     assert_eq!(value("/data/r/x", "x3", Dialect::JavaRosa), "30", "JavaRosa means the same instance");
     assert_eq!(value("/data/r/x", "x3", Dialect::WebForms), "10");
+}
+
+/// JavaRosa breaks down on it ("Unexpected multiplicity mismatch").
+#[test]
+fn a_star_stands_for_any_child() {
+    assert_eq!(value("count(/data/r/*)", "", Dialect::WebForms), "9");
 }
 
 #[test]
