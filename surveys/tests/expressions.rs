@@ -1,6 +1,9 @@
 //! What expressions come to, in the tablet's engine (with its bugs mended) and in JavaRosa.
 //!
-//! The rows follow the trap table of the form language; where one column is given, both agree.
+//! The rows follow the trap table of the form language; where one column is given, both agree. The
+//! column of JavaRosa was compared with the JavaRosa in ODK Validate (pyxform 4.5.0), row by row, in
+//! the zone Asia/Ho_Chi_Minh; it does not itself know `pulldata`, which its host adds, `intersects`,
+//! and `geofence` and `area` of anything but a node.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -26,6 +29,7 @@ fn instance() -> (Tree, HashMap<&'static str, NodeId>) {
         ("t", "2026-03-08T14:30:00.000+07:00", Kind::DateTime),
         ("off", "5", Kind::Number),
         ("word", "Hà Giang", Kind::Text),
+        ("clock", "06:00:00.000+07:00", Kind::Time),
         ("filled", "kept", Kind::Text),
     ] {
         let node = tree.add_text(root, name, text);
@@ -330,11 +334,8 @@ fn dates() {
         ("format-date-time('2026-03-08T20:00:00.000Z', '%Y-%m-%d %H:%M')", "2026-03-09 03:00"),
         ("format-date-time(/data/t, '%H:%M')", "14:30"),
         ("decimal-date-time('1970-01-01T07:00:00.000+07:00')", "0"),
-        ("decimal-date-time('1970-01-02')", "0.7083333333333334"),
+        ("decimal-date-time('2026-01-02')", "20454.708333333332"),
         ("decimal-date-time('')", ""),
-        ("decimal-time('12:00')", "0.5"),
-        ("decimal-time('18:00:00.000+07:00')", "0.75"),
-        ("decimal-time('06:00:00')", "0.25"),
         ("date('2026-01-31')", "2026-01-31"),
         ("date('2026-1-5')", "2026-01-05"),
         ("date('')", ""),
@@ -345,6 +346,9 @@ fn dates() {
     ]);
     table(&[
         ("date('2026-01-31') + 1", "20484.708333333332", "20485"),
+        ("decimal-time('12:00')", "0.5", "!"),
+        ("decimal-time('18:00:00.000+07:00')", "0.75", "!"),
+        ("decimal-time(/data/clock)", "0.25", "0.25"),
         ("now()", "2026-11-23T08:15:30.250+07:00", "2026-11-23"),
         ("date('2026-02-30')", "", "!"),
         ("format-date('x', '%Y')", "", "!"),
@@ -363,7 +367,6 @@ fn nodes_and_repeats() {
         ("count(/data/r[x = ''])", "1"),
         ("count(/data/r[x > 5])", "2"),
         ("sum(/data/r[x = 30]/s/y)", "11"),
-        ("/data/age | /data/nowhere", "30"),
         ("indexed-repeat(/data/r/x, /data/r, 3)", "30"),
         ("indexed-repeat(/data/r/s/y, /data/r, 2, /data/r/s, 1)", "3"),
         ("indexed-repeat(/data/r/s/y, /data/r/s, 1, /data/r, 2)", "3"),
@@ -378,7 +381,6 @@ fn nodes_and_repeats() {
         ("pulldata('commune', 'nowhere', 'name', 'b')", ""),
         ("string(/data/child::age)", "30"),
         ("string(/data/age/self::node())", "30"),
-        ("string(/data/age/parent::data/n)", "2.5"),
         ("jr:choice-name('3', '/data/code')", "Ba"),
         ("jr:choice-name('9', '/data/code')", ""),
         ("jr:itext('L-0')", "Xin chào"),
@@ -387,6 +389,8 @@ fn nodes_and_repeats() {
         ("/data/r[2]/s[1]/y", "3", ""),
         ("/data/r[last()]/x", "30", "!"),
         ("count(//y)", "6", "!"),
+        ("/data/age | /data/nowhere", "30", "!"),
+        ("string(/data/age/parent::data/n)", "2.5", "!"),
         ("string(/data/r/x)", "10", "!"),
         ("/data/r/s/y = 5", "true", "!"),
         ("count(/data/off)", "1", "0"),
@@ -419,6 +423,12 @@ fn paths_start_at_the_node_at_hand() {
     assert_eq!(value("/data/r/x", "x3", Dialect::WebForms), "10");
 }
 
+/// JavaRosa breaks down on it ("Unexpected multiplicity mismatch").
+#[test]
+fn a_star_stands_for_any_child() {
+    assert_eq!(value("count(/data/r/*)", "", Dialect::WebForms), "9");
+}
+
 #[test]
 fn selections() {
     both(&[
@@ -439,8 +449,8 @@ fn selections() {
 
 #[test]
 fn places() {
+    table(&[("distance('0 0; 0 1')", "111318.85", "111318.84502143922")]);
     both(&[
-        ("distance('0 0; 0 1')", "111318.85"),
         ("distance('0 0', '0 0')", "0"),
         ("distance('north')", ""),
         ("round(area('0 0; 0 1; 1 1; 1 0; 0 0') div 1000000)", "12391"),
@@ -570,7 +580,6 @@ fn names_with_operators_inside_are_names() {
         ("/data/age*2", "60"),
         ("/data/age mod 7", "2"),
         ("/data/age div 2", "15"),
-        ("count(/data/*[. = 30])", "1"),
     ]);
     assert_eq!(Function::named("count-selected"), Some(Function::CountSelected));
     for name in Function::names() {

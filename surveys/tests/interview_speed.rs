@@ -1,11 +1,12 @@
 //! Speed of the headless interview, judged on a form of the annual survey's size.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
 use surveys::answer::{Options, answer};
 use surveys::expression::{Dialect, Moment};
-use surveys::form::Compiled;
+use surveys::form::{Compiled, csv_instance};
 use surveys::halves::split;
 use surveys::submission::{check, read};
 use surveys::xlsform;
@@ -71,4 +72,35 @@ fn an_interview_of_120_questions_takes_milliseconds() {
     );
     assert!(answered.as_secs_f64() < 5.0, "{answered:?}");
     assert!(checked.as_secs_f64() < 5.0, "{checked:?}");
+}
+
+/// A cascade over as many communes as the country had.
+#[test]
+fn a_submission_with_11_000_communes_in_a_cascade_is_judged_in_milliseconds() {
+    let read_form = xlsform::read(
+        "cascade.md",
+        "
+| survey |                                   |          |       |                                                         |
+|        | type                              | name     | label | choice_filter                                           |
+|        | text                              | district | D     |                                                         |
+|        | select_one_from_file communes.csv | commune  | C     | district = ${district} and state != 'gone'               |
+"
+        .as_bytes(),
+    )
+    .expect("a form");
+    let mut csv = String::from("name,label,district,state\n");
+    for i in 0..11_000 {
+        let _ = writeln!(csv, "c{i},Xã {i},d{},{}", i / 16, if i % 16 == 3 { "gone" } else { "now" });
+    }
+    let files = HashMap::from([("communes".to_owned(), csv_instance(&csv))]);
+    let form = Compiled::with_instances(&read_form.questionnaire, files).expect("compiles");
+    let judge = |commune: &str| {
+        let xml = format!("<data id='cascade'><district>d600</district><commune>{commune}</commune></data>");
+        check(&form, &read(&form, xml.as_bytes()).expect("readable"), Dialect::WebForms).len()
+    };
+    let start = Instant::now();
+    assert_eq!([judge("c9601"), judge("c9599"), judge("c9603"), judge("c9615")], [0, 1, 1, 0]);
+    let each = start.elapsed() / 4;
+    println!("one submission: {each:?}");
+    assert!(each.as_secs_f64() < 0.1, "{each:?}");
 }

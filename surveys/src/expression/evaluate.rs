@@ -8,7 +8,7 @@ use super::Dialect;
 use super::dates::Moment;
 use super::functions;
 use super::numbers::{java_number, plain_number};
-use super::syntax::{Axis, Expr, Operator, Path, Start, Step, Test};
+use super::syntax::{self, Axis, Expr, Operator, Path, Start, Step, Test};
 use super::tree::{Kind, NodeId, Tree};
 use super::values::{NodeSet, Value};
 
@@ -121,6 +121,7 @@ pub(super) fn stored(value: &Value, scope: &Scope<'_>) -> Result<String, Evaluat
         (Value::Boolean(yes), Dialect::JavaRosa) => if *yes { "1" } else { "0" }.to_owned(),
         (Value::Moment(moment), _) if kind == Kind::DateTime => moment.date_time_text(),
         (Value::Moment(moment), _) if kind == Kind::Date => moment.date_text(),
+        (Value::Moment(moment), _) if kind == Kind::Time => moment.time_text(),
         (Value::Number(number), Dialect::JavaRosa) => java_number(*number),
         (Value::Number(number), Dialect::WebForms) => plain_number(*number),
         _ => single.text(scope)?,
@@ -173,6 +174,9 @@ fn binary(
         Operator::Multiply => numbers(|a, b| a * b),
         Operator::Divide => numbers(|a, b| a / b),
         Operator::Remainder => numbers(|a, b| a % b),
+        Operator::Union if scope.dialect() == Dialect::JavaRosa => {
+            Err(EvaluateError::new("JavaRosa does not know `|` between paths"))
+        }
         Operator::Union => union(a, b),
         _ => Ok(Value::Boolean(compare(operator, &a, &b, scope)?)),
     }
@@ -310,6 +314,9 @@ fn stepped(
     if step.axis == Axis::DescendantOrSelf && scope.dialect() == Dialect::JavaRosa {
         return Err(EvaluateError::new("JavaRosa does not know `//`; write the whole path"));
     }
+    if scope.dialect() == Dialect::JavaRosa && step.axis == Axis::Parent && step.test != Test::Any {
+        return Err(EvaluateError::new("JavaRosa knows a parent only as `..`"));
+    }
     let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
     let primary = set.instance.is_none();
     // A group that is not relevant is not there; a question reads as blank (and JavaRosa drops it).
@@ -377,6 +384,24 @@ fn filtered(
         let found = candidates.into_iter().enumerate().find(|(i, _)| (i + 1) as f64 == *number);
         return Ok(found.map(|(_, node)| node).into_iter().collect());
     }
+    if let Some((column, wanted)) = equality(predicate, instance, scope)? {
+        let Some(tree) = instance.and_then(|id| scope.environment.lookups.instance(id)) else {
+            return Ok(Vec::new());
+        };
+        let blank = scope.dialect() == Dialect::JavaRosa && wanted.iter().any(String::is_empty);
+        let fits = |item: &NodeId| match tree.named(*item, column).next() {
+            Some(cell) => wanted.contains(&tree.get(cell).text),
+            // A missing cell is blank in JavaRosa and equal to nothing on the tablet.
+            None => blank,
+        };
+        return Ok(candidates.into_iter().filter(fits).collect());
+    }
+    if let (Expr::Binary(Operator::And, left, right), true) = (predicate, instance.is_some())
+        && syntax::ignores_position(predicate)
+    {
+        let left = filtered(candidates, instance, left, scope)?;
+        return filtered(left, instance, right, scope);
+    }
     let mut kept = Vec::new();
     for (i, node) in candidates.into_iter().enumerate() {
         let at = At { instance, node, position: Some((i + 1, size)), plain: false };
@@ -391,4 +416,32 @@ fn filtered(
         }
     }
     Ok(kept)
+}
+
+/// A predicate `column = value` on a list, whose value is the same for all items: it is evaluated
+/// once, so that a cascade over thousands of communes stays quick. The texts any of which fits.
+fn equality<'p>(
+    predicate: &'p Expr,
+    instance: Option<&str>,
+    scope: &Scope<'_>,
+) -> Result<Option<(&'p str, Vec<String>)>, EvaluateError> {
+    let (Some(_), Expr::Binary(Operator::Equal, left, right)) = (instance, predicate) else {
+        return Ok(None);
+    };
+    let (column, other) = match (syntax::child_name(left), syntax::child_name(right)) {
+        (Some(column), None) if syntax::ignores_item(right) => (column, right),
+        (None, Some(column)) if syntax::ignores_item(left) => (column, left),
+        _ => return Ok(None),
+    };
+    let at = At { instance: None, node: scope.node, position: None, plain: false };
+    let value = value(other, scope, at)?;
+    let texts = match (&value, scope.dialect()) {
+        (Value::Nodes(set), Dialect::WebForms) => set.texts(scope),
+        _ => match value.single(scope)? {
+            Value::Text(text) => vec![text],
+            // Numbers and dates compare as such.
+            _ => return Ok(None),
+        },
+    };
+    Ok(Some((column, texts)))
 }

@@ -25,7 +25,7 @@ pub(super) fn points(text: &str) -> Option<Vec<Point>> {
     Some(found)
 }
 
-/// Square metres inside the ring, to the square centimetre.
+/// Square metres inside the ring.
 pub(super) fn area(points: &[Point]) -> f64 {
     if points.len() < 3 {
         return 0.0;
@@ -36,12 +36,12 @@ pub(super) fn area(points: &[Point]) -> f64 {
         total +=
             (end.1 - start.1).to_radians() * (2.0 + end.0.to_radians().sin() + start.0.to_radians().sin());
     }
-    hundredths((total * EARTH_RADIUS_METRES * EARTH_RADIUS_METRES / 2.0).abs())
+    (total * EARTH_RADIUS_METRES * EARTH_RADIUS_METRES / 2.0).abs()
 }
 
-/// Metres along the points, to the centimetre.
+/// Metres along the points.
 pub(super) fn distance(points: &[Point]) -> f64 {
-    let total: f64 = points
+    points
         .windows(2)
         .map(|pair| {
             let (a, b) = (pair[0], pair[1]);
@@ -53,11 +53,11 @@ pub(super) fn distance(points: &[Point]) -> f64 {
             let cosine = a.sin() * b.sin() + a.cos() * b.cos() * delta.cos();
             cosine.clamp(-1.0, 1.0).acos() * EARTH_RADIUS_METRES
         })
-        .sum();
-    hundredths(total)
+        .sum()
 }
 
-fn hundredths(metres: f64) -> f64 {
+/// To the centimetre, as the tablet's engine gives areas and distances.
+pub(super) fn hundredths(metres: f64) -> f64 {
     (metres * 100.0).round() / 100.0
 }
 

@@ -171,3 +171,51 @@ pub(super) fn pattern(expr: &Expr) -> Option<&str> {
         _ => None,
     }
 }
+
+/// The name in a path that is one name.
+pub(super) fn child_name(expr: &Expr) -> Option<&str> {
+    let Expr::Path(Path { start: Start::Here, steps }) = expr else { return None };
+    match &steps[..] {
+        [Step { axis: Axis::Child, test: Test::Name(name), predicates }] if predicates.is_empty() => {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the value is the same for every item that a predicate is tried on.
+pub(super) fn ignores_item(expr: &Expr) -> bool {
+    let mut same = true;
+    walk(expr, &mut |inner| {
+        same &= match inner {
+            Expr::Path(path) => path.start != Start::Here,
+            Expr::Call(Function::Current | Function::Instance, _) => true,
+            Expr::Call(Function::Random | Function::Uuid | Function::Position | Function::Randomize, _) => {
+                false
+            }
+            // Without an argument a function may take the item.
+            Expr::Call(_, arguments) => !arguments.is_empty(),
+            _ => true,
+        };
+    });
+    same
+}
+
+/// Whether a predicate can be tried in two steps: no item's position counts.
+pub(super) fn ignores_position(expr: &Expr) -> bool {
+    let mut free = true;
+    walk(expr, &mut |inner| {
+        free &= !matches!(inner, Expr::Call(Function::Position | Function::Last | Function::Random, _));
+    });
+    // `[1 and x]` is a condition, while `[1]` alone would be a position.
+    let Expr::Binary(Operator::And, left, right) = expr else { return free };
+    free && [left, right].iter().all(|side| is_condition(side))
+}
+
+fn is_condition(expr: &Expr) -> bool {
+    use Operator::{And, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual, Or};
+    matches!(
+        expr,
+        Expr::Binary(And | Or | Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual, _, _)
+    )
+}

@@ -22,6 +22,8 @@ pub enum Kind {
     Number,
     Date,
     DateTime,
+    /// Of the day, without a date.
+    Time,
     Boolean,
 }
 

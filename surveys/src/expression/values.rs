@@ -94,6 +94,10 @@ impl NodeSet {
                 Some(moment) => Value::Moment(moment),
                 None => Value::Text(text),
             },
+            Kind::Time => match Moment::parse(&format!("1970-01-01T{text}"), scope.zone()) {
+                Some(moment) => Value::Moment(moment),
+                None => Value::Text(text),
+            },
             // A boolean reads back as the 1 or 0 that was stored.
             Kind::Boolean => Value::Text(text),
         }

@@ -255,6 +255,7 @@ fn kind_of(stored: Stored) -> Kind {
         Stored::Integer | Stored::Decimal => Kind::Number,
         Stored::Date => Kind::Date,
         Stored::DateTime => Kind::DateTime,
+        Stored::Time => Kind::Time,
         _ => Kind::Text,
     }
 }

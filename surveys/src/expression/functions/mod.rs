@@ -192,11 +192,14 @@ fn place(call: &Call<'_, '_>) -> Result {
             _ => None,
         };
     }
+    // JavaRosa does not round.
+    let rounded =
+        |metres: f64| Value::Number(if call.is_javarosa() { metres } else { places::hundredths(metres) });
     Ok(match (call.function, points) {
         (Function::Intersects, points) => Value::Boolean(points.is_some_and(|p| places::intersects(&p))),
         (_, None) => Value::Number(f64::NAN),
-        (Function::Area, Some(points)) if points.len() >= 2 => Value::Number(places::area(&points)),
-        (Function::Distance, Some(points)) if points.len() >= 2 => Value::Number(places::distance(&points)),
+        (Function::Area, Some(points)) if points.len() >= 2 => rounded(places::area(&points)),
+        (Function::Distance, Some(points)) if points.len() >= 2 => rounded(places::distance(&points)),
         // One point is no line: 0 in JavaRosa, no number on the tablet.
         (_, Some(_)) => Value::Number(if call.is_javarosa() { 0.0 } else { f64::NAN }),
     })

@@ -46,7 +46,8 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
                 return Ok(Value::Number(days - days.floor()));
             }
             let text = value.text(call.scope)?;
-            if let Some((time, _)) = parse_time(&text) {
+            // JavaRosa knows a time by the type of its node only.
+            if let Some((time, _)) = parse_time(&text).filter(|_| !call.is_javarosa()) {
                 let at = format!("1970-01-01T{}", time.format("%H:%M:%S%.3f"));
                 let days = Moment::parse(&at, call.scope.zone()).map_or(f64::NAN, Moment::time_of_day);
                 return Ok(Value::Number(days));
