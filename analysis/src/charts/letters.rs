@@ -34,14 +34,17 @@ fn advance(face: Option<&Face<'static>>, letter: char) -> f64 {
 pub(super) fn wrap_even(text: &str, size: f64, weight: Weight, limit: f64) -> Vec<String> {
     let mut lines = wrap(text, size, weight, limit);
     let count = lines.len();
-    let mut narrower = limit;
-    while count > 1 {
-        narrower -= size / 2.0;
+    if count < 2 {
+        return lines;
+    }
+    let mut narrower = limit - size / 2.0;
+    while narrower >= limit / 2.0 {
         let even = wrap(text, size, weight, narrower);
-        if narrower < limit / 2.0 || even.len() > count || even.is_empty() {
+        if even.len() > count {
             break;
         }
         lines = even;
+        narrower -= size / 2.0;
     }
     lines
 }

@@ -4,6 +4,9 @@ use super::protection::{ProtectError, ProtectionPlan, Released};
 use indexmap::{IndexMap, IndexSet};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Beyond this the dense programs take too long.
+pub(super) const MOST_CELLS: usize = 2_000;
+
 /// A cell by its fixed columns; columns not named are summed over. The same cell of two tables has one key.
 pub(super) type Key = BTreeMap<String, String>;
 
@@ -38,6 +41,8 @@ pub(super) struct CellCount {
     pub clusters: usize,
     /// Known to the attacker from an earlier answer: can be used against others, but not hidden any more.
     pub released: bool,
+    /// In no table: only there because its count cannot be negative.
+    pub imagined: bool,
 }
 
 pub(super) struct Counts {
@@ -71,6 +76,7 @@ impl Counts {
         let mut equations: IndexSet<Vec<(usize, i8)>> = IndexSet::new();
         let earlier: Vec<Vec<String>> = released.iter().flat_map(Released::tables).collect();
         let own = plan.tables.iter().map(|t| t.by.as_slice());
+        refuse_answers_above_others(data, trees)?;
         for (at, by) in own.chain(earlier.iter().map(Vec::as_slice)).enumerate() {
             let frame = Frame { by, codes: codes(by, data, trees)? };
             let tally = tally(&frame, plan.cluster.as_deref(), data, trees);
@@ -79,6 +85,11 @@ impl Counts {
                 counts.tables.push(indices);
             }
             counts.tie(&frame, trees, &mut equations);
+        }
+        let all: Vec<&[String]> =
+            plan.tables.iter().map(|t| t.by.as_slice()).chain(earlier.iter().map(Vec::as_slice)).collect();
+        if is_cyclic(&all) {
+            counts.tie_people(&all, plan, data, &mut equations)?;
         }
         counts.equations = equations
             .into_iter()
@@ -99,13 +110,57 @@ impl Counts {
         key.get(column).is_some_and(|code| self.sums.get(column).is_some_and(|s| s.contains(code)))
     }
 
+    /// Tables that share columns in a circle (a×b, b×c, a×c) tell more together than their margins do: no count
+    /// of people with one combination of all columns is negative. Those counts join as cells of their own,
+    /// which no table shows.
+    fn tie_people(
+        &mut self,
+        tables: &[&[String]],
+        plan: &ProtectionPlan,
+        data: &Columns,
+        equations: &mut IndexSet<Vec<(usize, i8)>>,
+    ) -> Result<(), ProtectError> {
+        let union: IndexSet<String> = tables.iter().flat_map(|by| by.iter().cloned()).collect();
+        let by: Vec<String> = union.into_iter().collect();
+        let ends = Frame { by: &by, codes: codes(&by, data, &IndexMap::new())? };
+        let size = ends.codes.iter().map(Vec::len).product::<usize>() + self.cells.len();
+        if size > MOST_CELLS {
+            return Err(ProtectError::TooLarge { cells: size, limit: MOST_CELLS });
+        }
+        let people = tally(&ends, plan.cluster.as_deref(), data, &IndexMap::new());
+        let atoms: Vec<Key> = ends.keys().into_iter().filter(|k| k.len() == by.len()).collect();
+        for key in &atoms {
+            let (n, clusters) = people.get(key).copied().unwrap_or((0, 0));
+            self.cells.entry(key.clone()).or_insert(CellCount {
+                n,
+                clusters,
+                released: false,
+                imagined: true,
+            });
+        }
+        for table in tables {
+            let inner = Frame { by: table, codes: codes(table, data, &IndexMap::new())? };
+            for key in inner.keys().into_iter().filter(|k| k.len() == table.len()) {
+                let Some(total) = self.cells.get_index_of(&key) else { continue };
+                let parts =
+                    atoms.iter().filter(|a| key.iter().all(|(column, code)| a.get(column) == Some(code)));
+                let mut equation: Vec<(usize, i8)> =
+                    parts.filter_map(|a| Some((self.cells.get_index_of(a)?, 1))).collect();
+                equation.push((total, -1));
+                equation.sort_unstable();
+                equations.insert(equation);
+            }
+        }
+        Ok(())
+    }
+
     fn insert(&mut self, frame: &Frame<'_>, tally: &BTreeMap<Key, (usize, usize)>) -> Vec<usize> {
         let mut indices = Vec::new();
         for key in frame.keys() {
             let (n, clusters) = tally.get(&key).copied().unwrap_or((0, 0));
             let entry = self.cells.entry(key);
             indices.push(entry.index());
-            entry.or_insert(CellCount { n, clusters, released: false });
+            entry.or_insert(CellCount { n, clusters, released: false, imagined: false });
         }
         indices
     }
@@ -165,6 +220,45 @@ impl Frame<'_> {
         }
         keys
     }
+}
+
+/// True where the tables' columns form a circle. Source: the reduction of Graham, and of Yu and Özsoyoğlu.
+fn is_cyclic(tables: &[&[String]]) -> bool {
+    let mut left: Vec<BTreeSet<&String>> = tables.iter().map(|by| by.iter().collect()).collect();
+    loop {
+        let before: usize = left.len() + left.iter().map(BTreeSet::len).sum::<usize>();
+        for i in 0..left.len() {
+            let shared =
+                |column: &&String| left.iter().enumerate().any(|(j, t)| j != i && t.contains(column));
+            let kept: BTreeSet<&String> = left[i].iter().copied().filter(|c| shared(c)).collect();
+            left[i] = kept;
+        }
+        let mut i = 0;
+        while i < left.len() {
+            let inside = left.iter().enumerate().any(|(j, t)| j != i && left[i].is_subset(t));
+            if inside || left[i].is_empty() {
+                left.remove(i);
+            } else {
+                i += 1;
+            }
+        }
+        let after: usize = left.len() + left.iter().map(BTreeSet::len).sum::<usize>();
+        if after == before {
+            return !left.is_empty();
+        }
+    }
+}
+
+/// An answer must stand at the end of its tree: else a sum would be more than its parts.
+fn refuse_answers_above_others(data: &Columns, trees: &IndexMap<String, Tree>) -> Result<(), ProtectError> {
+    for (column, tree) in trees {
+        let values = data.get(column).ok_or_else(|| ProtectError::Column { column: column.clone() })?;
+        let seen: BTreeSet<&String> = values.iter().collect();
+        if let Some(code) = tree.parent.values().flatten().find(|code| seen.contains(code)) {
+            return Err(ProtectError::MixedLevels { column: column.clone(), code: code.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// Codes of each column: those of the answers and all above them.

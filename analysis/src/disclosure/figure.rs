@@ -1,10 +1,6 @@
 //! One figure that passed the gate.
 
 /// A figure that may be shown, or the mark that it may not. Only the gate makes one.
-///
-/// ```compile_fail
-/// let hidden_no_more = analysis::disclosure::Figure::shown(0.5, None, None, None, None, 12);
-/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     standing: Standing,

@@ -4,9 +4,9 @@
 //! fields are private: charts, reports and exports accept nothing else, so a figure that did not pass the
 //! gate does not compile into an output.
 //!
-//! ```compile_fail
-//! // A figure cannot be written down, it must pass `gate`.
-//! let figure = analysis::disclosure::Figure { estimate: Some(0.5), ..Default::default() };
+//! ```compile_fail,E0616
+//! let mut figure = analysis::disclosure::Figure::absent();
+//! figure.estimate = Some(0.5); // private: a figure cannot be written down, it must pass `gate`
 //! ```
 
 mod bins;

@@ -110,6 +110,11 @@ pub enum ProtectError {
     Column { column: String },
     #[error("hierarchy of `{column}`: code `{code}` stands twice or below itself; each code has one parent")]
     Hierarchy { column: String, code: String },
+    #[error(
+        "column `{column}`: code `{code}` has answers of its own and codes below it; give those answers a code \
+         at the lowest level"
+    )]
+    MixedLevels { column: String, code: String },
     #[error("table `{table}` names no column, or one column twice")]
     Table { table: String },
     #[error("the plan has no tables, or two with one id")]

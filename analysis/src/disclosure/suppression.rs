@@ -1,12 +1,10 @@
 //! Which counts are hidden: first those that must be, then as few others as keep them from being computed.
 
-use super::counts::{Counts, Key};
+use super::counts::{Counts, Key, MOST_CELLS};
 use super::protection::{ProtectError, ProtectionPlan, Released};
 use super::simplex::Simplex;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Beyond this the dense programs take too long.
-const MOST_CELLS: usize = 2_000;
 /// Rule 18: an answer with more than this share …
 const DOMINATING_SHARE: f64 = 0.9;
 /// … of a base smaller than this.
@@ -127,7 +125,7 @@ impl<'a> Suppression<'a> {
                 most[v] = most[v].max(*value);
             }
         };
-        for v in 0..cells.len() {
+        for v in (0..cells.len()).filter(|v| !self.counts.cells[cells[*v]].imagined) {
             for direction in [1.0, -1.0] {
                 if most[v] - least[v] >= self.threshold - 1e-6 {
                     break;
