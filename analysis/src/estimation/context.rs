@@ -220,7 +220,7 @@ impl<'a> Context<'a> {
         let mut last = vec![MISSING; groups];
         let mut pairs: Vec<Vec<u32>> = vec![Vec::new(); groups];
         for ((code, psu), weight) in codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights) {
-            if *code == MISSING || *weight <= 0.0 {
+            if *code == MISSING || *weight == 0.0 {
                 continue;
             }
             let group = *code as usize;

@@ -164,7 +164,8 @@ fn likelihood(p: f64, variance: f64, n: f64, t: f64) -> (f64, f64) {
         let part = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a * (a / b).ln() };
         2.0 * n * (part(p, q) + part(1.0 - p, 1.0 - q))
     };
-    let target = t * t * effect;
+    // R scales the deviance by the Pearson dispersion, which is n / (n − 1) here.
+    let target = t * t * effect * n / (n - 1.0);
     let solve = |mut inside: f64, mut outside: f64| {
         for _ in 0..200 {
             let middle = 0.5 * (inside + outside);
