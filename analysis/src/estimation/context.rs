@@ -209,7 +209,7 @@ impl<'a> Context<'a> {
             statistic: self.word().into(),
             group: self.groups.labels[group].clone(),
             df: self.df(group).into(),
-            n: Some(self.groups.rows[group].len()),
+            n: Some(self.groups.rows[group].iter().filter(|row| self.survey.weights[**row] > 0.0).count()),
             ..Row::default()
         }
     }

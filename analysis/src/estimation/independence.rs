@@ -111,14 +111,16 @@ fn one(
             (f, Value::from(vec![k_real, below]), f_upper(f, k_real, below))
         }
     } else {
-        let pearson: f64 = n as f64
+        // R scales the table to all rows of the domain, also those that miss a value; p is unchanged by it.
+        let scaled_to = context.groups.rows[group].len() as f64;
+        let pearson: f64 = scaled_to
             * (0..size)
                 .map(|i| {
                     let expected = of_row[i / c] * of_col[i % c];
                     (p[i] - expected).powi(2) / expected
                 })
                 .sum::<f64>();
-        let effects = design_effects(p, v, r, c, n as f64)?;
+        let effects = design_effects(p, v, r, c, scaled_to)?;
         let trace: f64 = effects.iter().sum();
         let squares: f64 = effects.iter().map(|e| e * e).sum();
         match test {

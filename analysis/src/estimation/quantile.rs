@@ -62,6 +62,7 @@ pub(crate) fn quantile(context: &Context) -> Result<Answer, EstimationError> {
                 let sample = Sample {
                     rows: context.groups.rows[group].len() as f64,
                     answered: *answered as f64,
+                    weight_ratio: 1.0,
                     df: context.interval_df(group),
                     level: request.level,
                 };
