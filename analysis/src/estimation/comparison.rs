@@ -188,7 +188,7 @@ fn finish(context: &Context, row: &mut Row, codes: &[u32]) {
 /// Scores of the estimated population ranks (middle of a value's own weight; ties share the mean).
 fn rank_scores(values: &[f64], codes: &[u32], weights: &[f64], method: &str) -> Vec<f64> {
     let mut order: Vec<usize> =
-        (0..values.len()).filter(|r| codes[*r] != MISSING && weights[*r] > 0.0).collect();
+        (0..values.len()).filter(|r| codes[*r] != MISSING && weights[*r] != 0.0).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let total: f64 = order.iter().map(|r| weights[*r]).sum();
     let mut scores = vec![0.0; values.len()];

@@ -209,7 +209,7 @@ impl<'a> Context<'a> {
             statistic: self.word().into(),
             group: self.groups.labels[group].clone(),
             df: self.df(group).into(),
-            n: Some(self.groups.rows[group].len()),
+            n: Some(self.groups.rows[group].iter().filter(|row| self.survey.weights[**row] > 0.0).count()),
             ..Row::default()
         }
     }
@@ -220,7 +220,7 @@ impl<'a> Context<'a> {
         let mut last = vec![MISSING; groups];
         let mut pairs: Vec<Vec<u32>> = vec![Vec::new(); groups];
         for ((code, psu), weight) in codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights) {
-            if *code == MISSING || *weight <= 0.0 {
+            if *code == MISSING || *weight == 0.0 {
                 continue;
             }
             let group = *code as usize;

@@ -100,7 +100,7 @@ fn one(
     let k = (r - 1) * (c - 1);
     let nu = context.df(group);
     let (value, df, p_value) = if test == "Wald" || test == "adjWald" {
-        let statistic = wald(p, v, &of_row, &of_col)?;
+        let statistic = wald(context, &codes, r, c)?;
         let k_real = k as f64;
         if test == "Wald" {
             let f = statistic / k_real;
@@ -111,14 +111,16 @@ fn one(
             (f, Value::from(vec![k_real, below]), f_upper(f, k_real, below))
         }
     } else {
-        let pearson: f64 = n as f64
+        // R scales the table to all rows of the domain, also those that miss a value; p is unchanged by it.
+        let scaled_to = context.groups.rows[group].len() as f64;
+        let pearson: f64 = scaled_to
             * (0..size)
                 .map(|i| {
                     let expected = of_row[i / c] * of_col[i % c];
                     (p[i] - expected).powi(2) / expected
                 })
                 .sum::<f64>();
-        let effects = design_effects(p, v, r, c, n as f64)?;
+        let effects = design_effects(p, v, r, c, scaled_to)?;
         let trace: f64 = effects.iter().sum();
         let squares: f64 = effects.iter().map(|e| e * e).sum();
         match test {
@@ -131,8 +133,15 @@ fn one(
                 let tail = chi_square_upper(pearson / (trace / k as f64), k as f64);
                 (pearson, Value::from(vec![k as f64]), tail)
             }
-            "lincom" => (pearson, Value::Null, weighted_chi_square_upper(pearson, &effects)?),
-            _ => (pearson, Value::Null, saddlepoint_upper(pearson, &effects)),
+            // The denominator has the degrees of freedom of the F form.
+            "lincom" => {
+                let below = trace * trace / squares * nu;
+                (pearson, Value::Null, weighted_f_upper(pearson, &effects, below)?)
+            }
+            _ => {
+                let below = trace * trace / squares * nu;
+                (pearson, Value::Null, saddlepoint_upper(pearson, &effects, below))
+            }
         }
     };
     let mut row = context.row(group);
@@ -180,28 +189,57 @@ fn design_effects(p: &[f64], v: &Matrix, r: usize, c: usize, n: f64) -> Result<V
     Ok(Matrix::from_fn(k, k, |i, j| n * 0.5 * (whole.at(i, j) + whole.at(j, i))).symmetric_eigenvalues())
 }
 
-/// Quadratic form of p_ij − p_i p_j over all but the last row and column.
-fn wald(p: &[f64], v: &Matrix, of_row: &[f64], of_col: &[f64]) -> Result<f64, EstimationError> {
-    let (r, c) = (of_row.len(), of_col.len());
+/// Quadratic form of N_ij − N_i N_j / N over all but the last row and column.
+fn wald(context: &Context, codes: &[u32], r: usize, c: usize) -> Result<f64, EstimationError> {
     let k = (r - 1) * (c - 1);
-    let residual = Matrix::from_fn(k, 1, |column, _| {
-        let (a, b) = (column / (c - 1), column % (c - 1));
-        p[a * c + b] - of_row[a] * of_col[b]
-    });
-    let slopes = Matrix::from_fn(k, r * c, |column, cell| {
-        let (a, b) = (column / (c - 1), column % (c - 1));
-        let (i, j) = (cell / c, cell % c);
-        f64::from(u8::from(a == i && b == j))
-            - f64::from(u8::from(a == i)) * of_col[b]
-            - f64::from(u8::from(b == j)) * of_row[a]
-    });
-    let covariance = slopes.times(v).times(&slopes.transposed());
-    let solved = covariance.solve(&residual).ok_or(EstimationError::SingularTest)?;
+    let margins = |t: &[f64]| -> (Vec<f64>, Vec<f64>, f64) {
+        let rows: Vec<f64> = (0..r).map(|i| t[i * c..(i + 1) * c].iter().sum()).collect();
+        let cols = (0..c).map(|j| (0..r).map(|i| t[i * c + j]).sum()).collect();
+        let total = rows.iter().sum();
+        (rows, cols, total)
+    };
+    let residuals = context.survey.smooth(
+        &[Block { values: None, codes: codes.into(), levels: r * c }],
+        true,
+        |t| {
+            let (rows, cols, total) = margins(t);
+            (0..k)
+                .map(|column| (column / (c - 1), column % (c - 1)))
+                .map(|(a, b)| t[a * c + b] - rows[a] * cols[b] / total)
+                .collect()
+        },
+        |t, _| {
+            let (rows, cols, total) = margins(t);
+            (0..k)
+                .map(|column| (column / (c - 1), column % (c - 1)))
+                .map(|(a, b)| -> Gradient {
+                    (0..r * c)
+                        .map(|cell| {
+                            let (own_row, own_col) = (cell / c == a, cell % c == b);
+                            let mut slope = rows[a] * cols[b] / (total * total);
+                            if own_row && own_col {
+                                slope += 1.0;
+                            }
+                            if own_row {
+                                slope -= cols[b] / total;
+                            }
+                            if own_col {
+                                slope -= rows[a] / total;
+                            }
+                            (cell, slope)
+                        })
+                        .collect()
+                })
+                .collect()
+        },
+    )?;
+    let residual = Matrix { rows: k, columns: 1, values: residuals.values };
+    let solved = residuals.variance.solve(&residual).ok_or(EstimationError::SingularTest)?;
     Ok(residual.transposed().times(&solved).at(0, 0))
 }
 
-/// P(Σ λ χ²₁ > x), exact: Ruben's mixture of chi-squares, whose terms are all positive.
-fn weighted_chi_square_upper(x: f64, effects: &[f64]) -> Result<f64, EstimationError> {
+/// P(Σ λ χ²₁ > x χ²_d / d), exact: Ruben's mixture of chi-squares, whose terms are all positive.
+fn weighted_f_upper(x: f64, effects: &[f64], d: f64) -> Result<f64, EstimationError> {
     let largest = effects.iter().fold(0.0_f64, |m, e| m.max(*e));
     let effects: Vec<f64> = effects.iter().copied().filter(|e| *e > 1e-9 * largest).collect();
     if effects.is_empty() {
@@ -214,7 +252,7 @@ fn weighted_chi_square_upper(x: f64, effects: &[f64]) -> Result<f64, EstimationE
     let mut weights = vec![effects.iter().map(|e| (beta / e).sqrt()).product::<f64>()];
     let mut sums: Vec<f64> = Vec::new();
     let mut mass = weights[0];
-    let mut tail = weights[0] * chi_square_upper(x / beta, m);
+    let mut tail = weights[0] * f_upper(x / (beta * m), m, d);
     for k in 1..20_000 {
         if 1.0 - mass < 1e-15 {
             break;
@@ -224,7 +262,8 @@ fn weighted_chi_square_upper(x: f64, effects: &[f64]) -> Result<f64, EstimationE
         let weight: f64 = (0..k).map(|j| sums[k - 1 - j] * weights[j]).sum::<f64>() / (2.0 * k as f64);
         weights.push(weight);
         mass += weight;
-        tail += weight * chi_square_upper(x / beta, m + 2.0 * k as f64);
+        let wider = m + 2.0 * k as f64;
+        tail += weight * f_upper(x / (beta * wider), wider, d);
         if weight < 1e-17 && k > 50 {
             break;
         }
@@ -232,24 +271,26 @@ fn weighted_chi_square_upper(x: f64, effects: &[f64]) -> Result<f64, EstimationE
     Ok(tail)
 }
 
-/// The same tail by Kuonen's saddlepoint.
-fn saddlepoint_upper(x: f64, effects: &[f64]) -> f64 {
+/// The same tail by Kuonen's saddlepoint: Σ λ χ²₁ − (x / d) χ²_d above 0.
+fn saddlepoint_upper(x: f64, effects: &[f64], d: f64) -> f64 {
     let largest = effects.iter().fold(0.0_f64, |m, e| m.max(*e));
-    let cumulant = |z: f64| -> f64 { effects.iter().map(|e| -0.5 * (1.0 - 2.0 * e * z).ln()).sum() };
-    let slope = |z: f64| -> f64 { effects.iter().map(|e| e / (1.0 - 2.0 * e * z)).sum() };
-    let bend = |z: f64| -> f64 { effects.iter().map(|e| 2.0 * (e / (1.0 - 2.0 * e * z)).powi(2)).sum() };
-    let mut low = -(effects.len() as f64) / x;
+    let parts: Vec<(f64, f64)> = effects.iter().map(|e| (*e, 1.0)).chain([(-x / d, d)]).collect();
+    let cumulant = |z: f64| -> f64 { parts.iter().map(|(e, n)| -0.5 * n * (1.0 - 2.0 * e * z).ln()).sum() };
+    let slope = |z: f64| -> f64 { parts.iter().map(|(e, n)| n * e / (1.0 - 2.0 * e * z)).sum() };
+    let bend =
+        |z: f64| -> f64 { parts.iter().map(|(e, n)| 2.0 * n * (e / (1.0 - 2.0 * e * z)).powi(2)).sum() };
+    let mut low = -(1.0 - 1e-12) * d / (2.0 * x);
     let mut high = (1.0 - 1e-12) / (2.0 * largest);
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
-        if slope(middle) < x {
+        if slope(middle) < 0.0 {
             low = middle;
         } else {
             high = middle;
         }
     }
     let z = 0.5 * (low + high);
-    let w = z.signum() * (2.0 * (z * x - cumulant(z))).max(0.0).sqrt();
+    let w = z.signum() * (-2.0 * cumulant(z)).max(0.0).sqrt();
     let v = z * bend(z).sqrt();
     if w.abs() < 1e-6 { 0.5 } else { normal_cdf(-(w + (v / w).ln() / w)) }
 }

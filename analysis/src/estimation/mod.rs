@@ -142,9 +142,26 @@ fn answer(survey: &Survey, request: &Request, base: bool) -> Result<Answer, Esti
 pub(crate) fn prepare(table: &Table, plan: &Plan) -> Result<Table, EstimationError> {
     let mut table = table.clone();
     table.declare(&plan.types)?;
+    categorised_copies(&mut table, plan)?;
     sql::derive(&mut table, &plan.derive, &plan.types)?;
+    categorised_copies(&mut table, plan)?;
     if let Some(unknown) = plan.types.keys().find(|name| table.get(name).is_none()) {
         table.column(unknown)?;
     }
     Ok(table)
+}
+
+/// `types` may name `q1_cat` where the data have only `q1`: the number as a category beside itself, as
+/// shared plans use it.
+fn categorised_copies(table: &mut Table, plan: &Plan) -> Result<(), EstimationError> {
+    for (name, declared) in &plan.types {
+        if table.get(name).is_some() || plan.derive.contains_key(name) {
+            continue;
+        }
+        if let Some(column) = name.strip_suffix("_cat").and_then(|base| table.get(base)) {
+            let copy = column.clone().declare(name, declared)?;
+            table.push(name.clone(), copy)?;
+        }
+    }
+    Ok(())
 }

@@ -57,6 +57,7 @@ pub(crate) fn proportion(context: &Context) -> Result<Answer, EstimationError> {
             let sample = Sample {
                 rows: context.groups.rows[group].len() as f64,
                 answered: *answered as f64,
+                weight_ratio: weight_ratio(context, &kept, group),
                 df: context.interval_df(group),
                 level: context.request.level,
             };
@@ -82,6 +83,16 @@ pub(crate) fn proportion(context: &Context) -> Result<Answer, EstimationError> {
         }
     }
     Ok(Answer::new(context, rows, Some(estimated.variance)))
+}
+
+fn weight_ratio(context: &Context, kept: &[u32], group: usize) -> f64 {
+    let rows = &context.groups.rows[group];
+    let weights = &context.survey.weights;
+    let mean = |rows: &mut dyn Iterator<Item = &usize>| {
+        let (sum, n) = rows.fold((0.0, 0.0), |(sum, n), row| (sum + weights[*row], n + 1.0));
+        sum / n
+    };
+    mean(&mut rows.iter().filter(|row| kept[**row] == group as u32)) / mean(&mut rows.iter())
 }
 
 /// A 0/1 column of that name, else a condition in SQL.
@@ -111,6 +122,8 @@ pub(crate) struct Sample {
     pub rows: f64,
     /// Rows with an answer.
     pub answered: f64,
+    /// Mean weight of the rows with an answer over that of all rows of the domain.
+    pub weight_ratio: f64,
     pub df: f64,
     pub level: f64,
 }
@@ -142,7 +155,7 @@ pub(crate) fn interval(method: &str, p: f64, variance: f64, sample: &Sample) -> 
             let half = t / (1.0 + t * t / n) * (odd / n + t * t / (4.0 * n * n)).sqrt();
             (middle - half, middle + half)
         }
-        "likelihood" => likelihood(p, variance, sample.answered, t),
+        "likelihood" => likelihood(p, variance, sample.answered, t, sample.weight_ratio),
         "mean" => (p - t * se, p + t * se),
         // A logistic regression on a constant is the logit of the proportion.
         _ => {
@@ -158,13 +171,15 @@ fn logistic(x: f64) -> f64 {
 }
 
 /// Where the deviance, scaled by the design effect, reaches t² (Rao and Scott 1984).
-fn likelihood(p: f64, variance: f64, n: f64, t: f64) -> (f64, f64) {
+fn likelihood(p: f64, variance: f64, n: f64, t: f64, weight_ratio: f64) -> (f64, f64) {
     let effect = variance * n / (p * (1.0 - p));
     let deviance = |q: f64| {
         let part = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a * (a / b).ln() };
         2.0 * n * (part(p, q) + part(1.0 - p, 1.0 - q))
     };
-    let target = t * t * effect;
+    // R scales the deviance by the Pearson dispersion, n / (n − 1) here, under weights relative to the
+    // mean of all rows.
+    let target = t * t * effect * n / (n - 1.0) * weight_ratio;
     let solve = |mut inside: f64, mut outside: f64| {
         for _ in 0..200 {
             let middle = 0.5 * (inside + outside);

@@ -62,6 +62,7 @@ pub(crate) fn quantile(context: &Context) -> Result<Answer, EstimationError> {
                 let sample = Sample {
                     rows: context.groups.rows[group].len() as f64,
                     answered: *answered as f64,
+                    weight_ratio: 1.0,
                     df: context.interval_df(group),
                     level: request.level,
                 };
@@ -116,15 +117,18 @@ impl Curve {
     /// Of the rows with code 0 and a weight.
     pub fn new(values: &[f64], codes: &[u32], weights: &[f64]) -> Self {
         let mut rows: Vec<usize> =
-            (0..values.len()).filter(|r| codes[*r] == 0 && weights[*r] > 0.0).collect();
+            (0..values.len()).filter(|r| codes[*r] == 0 && weights[*r] != 0.0).collect();
         rows.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
         let weights: Vec<f64> = rows.iter().map(|r| weights[*r]).collect();
-        let mut sum = 0.0;
+        // Neumaier's compensated sums: whether a share is met exactly decides which value is the quantile.
+        let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
         let sums = weights
             .iter()
             .map(|w| {
-                sum += w;
-                sum
+                let next: f64 = sum + w;
+                lost += if sum.abs() >= w.abs() { (sum - next) + w } else { (w - next) + sum };
+                sum = next;
+                sum + lost
             })
             .collect();
         Self { values: rows.iter().map(|r| values[*r]).collect(), weights, sums }
@@ -148,11 +152,9 @@ impl Curve {
             }
         };
         if matches!(rule, "math" | "hf1" | "school" | "hf2" | "hf3") {
-            // Sums that should be equal differ by rounding.
             let target = p * total;
-            let slack = 1e-12 * total;
-            let place = self.sums.partition_point(|s| *s < target - slack).min(n - 1);
-            let exact = (self.sums[place] - target).abs() <= slack;
+            let place = self.sums.partition_point(|s| *s < target).min(n - 1);
+            let exact = self.sums[place] == target;
             return Some(match rule {
                 "school" | "hf2" if exact && place + 1 < n => {
                     (self.values[place] + self.values[place + 1]) / 2.0
@@ -161,7 +163,7 @@ impl Curve {
                     // The nearer of the two sums; at a tie the even order number.
                     let below = target - self.sums[place - 1];
                     let above = self.sums[place] - target;
-                    let tie = (below - above).abs() <= slack;
+                    let tie = below == above;
                     let lower = below < above && !tie || tie && place.is_multiple_of(2);
                     self.values[if lower { place - 1 } else { place }]
                 }

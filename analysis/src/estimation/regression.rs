@@ -109,11 +109,21 @@ impl Model {
         }
     }
 
-    /// R's starting means.
-    fn start(self, y: f64) -> f64 {
+    /// Deviance of one outcome.
+    fn deviance(self, y: f64, mean: f64) -> f64 {
+        let part = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a * (a / b).ln() };
+        match self.spread {
+            Spread::Constant => (y - mean).powi(2),
+            Spread::Binomial => 2.0 * (part(y, mean) + part(1.0 - y, 1.0 - mean)),
+            Spread::Poisson => 2.0 * (part(y, mean) - (y - mean)),
+        }
+    }
+
+    /// R's starting means; `weight` is relative to the mean weight.
+    fn start(self, y: f64, weight: f64) -> f64 {
         match self.spread {
             Spread::Constant => y,
-            Spread::Binomial => (y + 0.5) / 2.0,
+            Spread::Binomial => (weight * y + 0.5) / (weight + 1.0),
             Spread::Poisson => y + 0.1,
         }
     }
@@ -223,9 +233,18 @@ const ROUNDS: usize = 100;
 
 fn fit(matrix: &ModelMatrix, model: Model, used: &[usize], weights: &[f64]) -> Result<Fit, EstimationError> {
     let p = matrix.columns.len();
-    let mut eta: Vec<f64> = used.iter().map(|r| model.link(model.start(matrix.response[*r]))).collect();
-    let mut coefficients = vec![0.0; p];
-    for round in 0..ROUNDS {
+    let mean_weight = used.iter().map(|r| weights[*r]).sum::<f64>() / used.len() as f64;
+    let start = |row: &usize| model.link(model.start(matrix.response[*row], weights[*row] / mean_weight));
+    let mut eta: Vec<f64> = used.iter().map(start).collect();
+    let deviance_at = |eta: &[f64]| -> f64 {
+        let of = |(row, eta): (&usize, &f64)| {
+            weights[*row] / mean_weight * model.deviance(matrix.response[*row], model.mean(*eta).0)
+        };
+        used.iter().zip(eta).map(of).sum()
+    };
+    let mut deviance = deviance_at(&eta);
+    for _ in 0..ROUNDS {
+        let before = eta.clone();
         let mut cross = Matrix::zeros(p, p);
         let mut right = Matrix::zeros(p, 1);
         for (row, eta) in used.iter().zip(&eta) {
@@ -266,29 +285,26 @@ fn fit(matrix: &ModelMatrix, model: Model, used: &[usize], weights: &[f64]) -> R
         let scaled_right = Matrix::from_fn(p, 1, |i, _| right.at(i, 0) / scale[i]);
         let solved = scaled.solve(&scaled_right).ok_or_else(redundant)?;
         let next: Vec<f64> = (0..p).map(|i| solved.at(i, 0) / scale[i]).collect();
-        let moved = next
-            .iter()
-            .zip(&coefficients)
-            .zip(&scale)
-            .map(|((a, b), s)| ((a - b) * s).abs())
-            .fold(0.0, f64::max);
-        let size = next.iter().zip(&scale).map(|(a, s)| (a * s).abs()).fold(0.0, f64::max);
-        coefficients = next;
         for (row, eta) in used.iter().zip(&mut eta) {
-            *eta =
-                matrix.offset[*row] + (0..p).map(|i| coefficients[i] * matrix.columns[i][*row]).sum::<f64>();
+            *eta = matrix.offset[*row] + (0..p).map(|i| next[i] * matrix.columns[i][*row]).sum::<f64>();
         }
-        let linear = model.spread == Spread::Constant && model.link == Link::Identity;
-        if (linear && round > 0) || moved <= 1e-12 * size {
-            let mut residual = vec![0.0; matrix.response.len()];
-            for (row, eta) in used.iter().zip(&eta) {
-                let (mean, slope) = model.mean(*eta);
-                residual[*row] = (matrix.response[*row] - mean) * slope / model.variance(mean);
-            }
-            return Ok(Fit { coefficients, bread, residual });
-        }
-        if moved.is_nan() {
+        let now = deviance_at(&eta);
+        if now.is_nan() {
             break;
+        }
+        // R's rule for the end, and R's mix: working residuals of the last round, weights of the one
+        // before; so that the figures agree beyond the sixth digit.
+        let settled = (now - deviance).abs() / (now.abs() + 0.1) < 1e-8;
+        deviance = now;
+        if settled {
+            let mut residual = vec![0.0; matrix.response.len()];
+            for ((row, eta), before) in used.iter().zip(&eta).zip(&before) {
+                let (mean, slope) = model.mean(*eta);
+                let (mean_before, slope_before) = model.mean(*before);
+                let working = slope_before * slope_before / model.variance(mean_before);
+                residual[*row] = (matrix.response[*row] - mean) / slope * working;
+            }
+            return Ok(Fit { coefficients: next, bread, residual });
         }
     }
     Err(EstimationError::RegressionDiverged { iterations: ROUNDS })

@@ -73,7 +73,7 @@ impl Survey {
         };
         let projections = adjusted.take_projections();
         let weights = adjusted.weights;
-        let mut domain: Vec<bool> = weights.iter().map(|w| *w > 0.0).collect();
+        let mut domain: Vec<bool> = weights.iter().map(|w| *w != 0.0).collect();
         if let Some(condition) = &plan.r#where {
             let holds = Expression::parse(condition)?.holds(&table)?;
             domain.iter_mut().zip(holds).for_each(|(d, h)| *d &= h);
@@ -92,7 +92,7 @@ impl Survey {
 
     /// The design as it is reported.
     pub fn summary(&self) -> DesignSummary {
-        let alive: Vec<usize> = (0..self.weights.len()).filter(|row| self.weights[*row] > 0.0).collect();
+        let alive: Vec<usize> = (0..self.weights.len()).filter(|row| self.weights[*row] != 0.0).collect();
         let (psus, strata) = self.design.touched(alive.iter().copied());
         DesignSummary {
             n: self.weights.len(),
@@ -226,7 +226,7 @@ impl Survey {
         let mut present = vec![false; self.design.psu_count()];
         for block in blocks {
             for ((code, psu), weight) in block.codes.iter().zip(self.design.psus()).zip(&self.weights) {
-                if *code != MISSING && *weight > 0.0 {
+                if *code != MISSING && *weight != 0.0 {
                     present[*psu as usize] = true;
                 }
             }

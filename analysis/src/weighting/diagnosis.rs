@@ -110,7 +110,7 @@ impl Diagnosis {
     pub(crate) fn of(design: &Design, steps: &[Step], adjusted: &Adjusted) -> Self {
         let weights = &adjusted.weights;
         let base = &design.base_weights;
-        let alive: Vec<usize> = (0..weights.len()).filter(|row| weights[*row] > 0.0).collect();
+        let alive: Vec<usize> = (0..weights.len()).filter(|row| weights[*row] != 0.0).collect();
         let sum: f64 = alive.iter().map(|r| weights[*r]).sum();
         let squares: f64 = alive.iter().map(|r| weights[*r].powi(2)).sum();
         let kish_effect = alive.len() as f64 * squares / (sum * sum);
@@ -132,7 +132,7 @@ impl Diagnosis {
                     let category = &mut categories[*code as usize];
                     category.before += base[row];
                     category.after += weights[row];
-                    category.respondents += usize::from(weights[row] > 0.0);
+                    category.respondents += usize::from(weights[row] != 0.0);
                 }
                 MarginCheck { margin: margin.margin.clone(), categories }
             })

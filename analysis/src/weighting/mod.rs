@@ -72,7 +72,7 @@ pub fn weight_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<We
     };
     let diagnosis = Diagnosis::of(&design, &steps, &adjusted);
     Ok(Weighted {
-        weights: adjusted.weights.iter().map(|w| (*w > 0.0).then_some(*w)).collect(),
+        weights: adjusted.weights.iter().map(|w| (*w != 0.0).then_some(*w)).collect(),
         replicates,
         diagnosis,
         warnings: design.warnings,

@@ -243,7 +243,7 @@ impl Work {
                 }
                 for ((weight, responds), class) in weights.iter_mut().zip(responded).zip(classes) {
                     let class = *class as usize;
-                    *weight *= if *responds && *weight > 0.0 { all[class] / answered[class] } else { 0.0 };
+                    *weight *= if *responds && *weight != 0.0 { all[class] / answered[class] } else { 0.0 };
                 }
                 Ok(Outcome::default())
             }

@@ -14,17 +14,13 @@ pub(crate) fn trim(
     upper: Option<Bound>,
     repeat: bool,
 ) -> Result<usize, WeightingError> {
-    let mut positive: Vec<f64> = weights.iter().copied().filter(|w| *w > 0.0).collect();
-    if positive.is_empty() {
+    let mut used: Vec<f64> = weights.iter().copied().filter(|w| *w != 0.0).collect();
+    if used.is_empty() {
         return Err(WeightingError::NoWeight);
     }
-    positive.sort_by(f64::total_cmp);
-    let middle = positive.len() / 2;
-    let median = if positive.len() % 2 == 1 {
-        positive[middle]
-    } else {
-        (positive[middle - 1] + positive[middle]) / 2.0
-    };
+    used.sort_by(f64::total_cmp);
+    let middle = used.len() / 2;
+    let median = if used.len() % 2 == 1 { used[middle] } else { (used[middle - 1] + used[middle]) / 2.0 };
     let value = |bound: Option<Bound>, otherwise: f64| match bound {
         None => otherwise,
         Some(Bound::Number(number)) => number,
@@ -41,7 +37,7 @@ pub(crate) fn trim(
         let mut cut = 0.0;
         let mut any = false;
         for (weight, trimmed) in weights.iter_mut().zip(&mut trimmed) {
-            if *weight > 0.0 && !*trimmed && (*weight < low || *weight > high) {
+            if *weight != 0.0 && !*trimmed && (*weight < low || *weight > high) {
                 let to = weight.clamp(low, high);
                 cut += *weight - to;
                 *weight = to;
@@ -52,7 +48,7 @@ pub(crate) fn trim(
         if !any {
             break;
         }
-        let free = weights.iter().zip(&trimmed).filter(|(w, t)| **w > 0.0 && !**t).count();
+        let free = weights.iter().zip(&trimmed).filter(|(w, t)| **w != 0.0 && !**t).count();
         if free == 0 {
             return Err(WeightingError::Trim(format!(
                 "every weight lies outside the bounds {low} and {high}; nothing is left to share over"
@@ -60,7 +56,7 @@ pub(crate) fn trim(
         }
         let share = cut / free as f64;
         for (weight, trimmed) in weights.iter_mut().zip(&trimmed) {
-            if *weight > 0.0 && !*trimmed {
+            if *weight != 0.0 && !*trimmed {
                 *weight += share;
             }
         }
