@@ -164,8 +164,11 @@ fn number_text(number: f64) -> String {
 
 /// `YYYY-MM-DD hh:mm:ss`, or `hh:mm:ss` for a time alone.
 fn date_time(time: &ExcelDateTime) -> String {
-    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
-    let clock = format!("{hour:02}:{minute:02}:{second:02}");
+    let (year, month, day, hour, minute, second, thousandths) = time.to_ymd_hms_milli();
+    let mut clock = format!("{hour:02}:{minute:02}:{second:02}");
+    if thousandths > 0 {
+        clock.push_str(&format!(".{thousandths:03}000"));
+    }
     if time.as_f64() < 1.0 { clock } else { format!("{year:04}-{month:02}-{day:02} {clock}") }
 }
 
