@@ -1,6 +1,8 @@
 //! The codebook: what each variable means, in every language; the single source of labels for
 //! analysis, charts, exports and documentation.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -212,12 +214,14 @@ fn variables_of(outline: &Outline<'_>, index: usize, question: &Question) -> Vec
 /// Each code of a list once, and whether the list stands there in both directions.
 fn values_of(questionnaire: &Questionnaire, list: &ChoiceList) -> (Vec<Value>, bool) {
     let mut values: Vec<Value> = Vec::new();
+    let mut place: HashMap<&str, usize> = HashMap::new();
     let mut again: Vec<usize> = Vec::new();
     for choice in &list.choices {
-        if let Some(earlier) = values.iter().position(|value| value.code == choice.name) {
+        if let Some(&earlier) = place.get(choice.name.as_str()) {
             again.push(earlier);
             continue;
         }
+        place.insert(&choice.name, values.len());
         let missing = match choice.name.as_str() {
             "98" => Some(Missing::DontKnow),
             "99" => Some(Missing::Refused),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::question_type::QuestionType;
 
+pub mod publishing;
 pub mod references;
 
 /// Text by language name as the workbook spells it (`Tiếng Việt (vi)`), see [`Language`].

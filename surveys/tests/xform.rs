@@ -194,3 +194,31 @@ fn a_reference_that_an_edit_has_broken_is_an_error_and_no_form() {
     let problems = xform::write(&form).expect_err("`a` is gone");
     assert_eq!(problems[0].to_string(), "survey sheet, row 3, relevant: `${a}` is not a question");
 }
+
+#[test]
+fn an_entity_stands_in_the_repeat_whose_answers_it_saves() {
+    let xml = convert(
+        "
+        | survey   |              |        |       |         |
+        |          | type         | name   | label | save_to |
+        |          | begin_repeat | tree   | Tree  |         |
+        |          | text         | kind   | Kind  | species |
+        |          | end_repeat   |        |       |         |
+        | entities |              |        |       |         |
+        |          | list_name    | label  |       |         |
+        |          | trees        | ${kind} |      |         |
+        ",
+    );
+    let flat: String = xml.lines().map(str::trim).collect();
+    let entity = "<meta><entity dataset=\"trees\" create=\"1\" id=\"\"><label/></entity></meta>";
+    assert!(
+        flat.contains(&format!("<tree jr:template=\"\"><kind/>{entity}</tree><tree><kind/>{entity}</tree>")),
+        "{flat}"
+    );
+    assert_holds(&xml, &["<model", "entities:entities-version=\"2025.1.0\""]);
+    assert_holds(&xml, &["nodeset=\"/data/tree/kind\"", "entities:saveto=\"species\""]);
+    assert_holds(&xml, &["nodeset=\"/data/tree/meta/entity/label\"", "calculate=\" ../../../kind \""]);
+    for event in ["odk-instance-first-load", "odk-new-repeat"] {
+        assert_holds(&xml, &["<setvalue", "ref=\"/data/tree/meta/entity/@id\"", event, "value=\"uuid()\""]);
+    }
+}

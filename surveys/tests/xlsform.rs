@@ -221,8 +221,7 @@ fn refused_is_what_pyxform_refuses() {
         ("| text | a | ${b |", "is not a reference"),
     ];
     for (rows, expected) in cases {
-        let rows =
-            rows.replace("| ", "| ").lines().map(|row| format!("| {row}")).collect::<Vec<_>>().join("\n");
+        let rows = rows.lines().map(|row| format!("| {row}")).collect::<Vec<_>>().join("\n");
         let found = lines(&problems(&format!("| survey | | | |\n| | type | name | label |\n{rows}\n")));
         assert!(found.contains(expected), "{expected}: {found}");
     }

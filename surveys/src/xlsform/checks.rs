@@ -1,12 +1,14 @@
 //! Checks of a whole form: references, triggers, missing wording, languages.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::Problem;
 use super::cells::Workbook;
 use super::survey::Uses;
 use super::wording_texts;
-use crate::questionnaire::references::{ReferenceError, references, single_reference};
+use crate::questionnaire::references::{ReferenceError, is_xml_name, references, single_reference};
 use crate::questionnaire::{ChoiceSource, Outline, Place, Position, Questionnaire, Text, UNTRANSLATED};
 
 /// Adds what is wrong with the form as a whole.
@@ -44,6 +46,8 @@ pub fn check(
     check_geometries(&outline, uses, problems);
     check_instances(&outline, problems);
     check_search(&outline, problems);
+    check_repeats(&outline, problems);
+    check_names(&outline, problems);
     for place in &outline.places {
         check_wording(place, problems);
     }
@@ -183,6 +187,48 @@ fn check_instances(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
                 .row(choice.position.row),
             );
         }
+    }
+}
+
+/// No two repeats have one name, wherever they stand.
+fn check_repeats(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
+    let mut seen = HashSet::new();
+    for place in outline.places.iter().filter(|place| place.node.is_repeat()) {
+        let name = place.node.name.as_str();
+        if !seen.insert(name) {
+            problems.push(
+                Problem::new(
+                    "survey",
+                    format!("đã có nhóm lặp khác tên `{name}`"),
+                    format!("there is another repeat named `{name}`"),
+                )
+                .row(place.node.position.row)
+                .column("name"),
+            );
+        }
+    }
+}
+
+/// Names that rows do not show: of loops, counters, `_other`.
+fn check_names(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
+    let mut paths = HashSet::new();
+    for place in &outline.places {
+        let Position { sheet, row } = &place.node.position;
+        let name = &place.node.name;
+        let is_new = paths.insert(place.path.as_str());
+        let told = problems.iter().any(|problem| problem.row == Some(*row) && problem.sheet == *sheet);
+        if told || (is_new && is_xml_name(name)) {
+            continue;
+        }
+        problems.push(
+            Problem::new(
+                sheet,
+                format!("dòng này tạo ra nút `{name}`: tên không dùng được hoặc đã có trong nhóm"),
+                format!("this row makes a node `{name}`, which is no name or stands already in the group"),
+            )
+            .row(*row)
+            .column("name"),
+        );
     }
 }
 

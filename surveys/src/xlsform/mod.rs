@@ -13,8 +13,10 @@ mod row;
 mod settings;
 mod survey;
 mod types;
+mod workbook;
 
 pub use problem::Problem;
+pub use workbook::write;
 
 use crate::questionnaire::{DEFAULT_LANGUAGE, Language, Questionnaire, Text, UNTRANSLATED, Wording};
 

@@ -77,7 +77,10 @@ pub fn read(
                 "instance_id" => settings.instance_id = Some(value),
                 "omit_instanceID" => settings.omit_instance_id = yes(&value) == Some(true),
                 "allow_choice_duplicates" => settings.allow_choice_duplicates = yes(&value) == Some(true),
-                "clean_text_values" => collapse_spaces = yes(&value) != Some(false),
+                "clean_text_values" => {
+                    collapse_spaces = yes(&value) != Some(false);
+                    settings.other.insert("clean_text_values".to_owned(), value);
+                }
                 "add_none_option" | "flat" if yes(&value) == Some(true) => problems.push(problem(
                     "chương trình không hỗ trợ thiết lập này; hãy bỏ nó",
                     "this setting is not supported; leave it out",

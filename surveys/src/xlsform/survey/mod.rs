@@ -60,7 +60,6 @@ struct Reader<'r> {
     stack: Vec<Open>,
     /// The list of the `table-list` group that is being read: `Some(None)` before its first select.
     table_list: Option<Option<String>>,
-    repeat_names: HashSet<String>,
     meta: Vec<Node>,
     uses: Uses,
     problems: &'r mut Vec<Problem>,
@@ -88,7 +87,6 @@ pub fn read(
         default_language,
         stack: vec![Open::root()],
         table_list: None,
-        repeat_names: HashSet::new(),
         meta: Vec::new(),
         uses: Uses::default(),
         problems,
@@ -290,13 +288,6 @@ impl Reader<'_> {
                     "name",
                     "nhóm lặp không được trùng tên nút gốc",
                     "a repeat cannot have the root's name",
-                );
-            } else if !self.repeat_names.insert(name.clone()) {
-                self.problem(
-                    number,
-                    "name",
-                    format!("đã có nhóm lặp khác tên `{name}`"),
-                    format!("there is another repeat named `{name}`"),
                 );
             }
         }
