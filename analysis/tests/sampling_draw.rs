@@ -412,7 +412,7 @@ fn one_changed_row_gives_another_hash_and_a_message() {
     assert_ne!(first.design.frame.sha256, second.design.frame.sha256);
     let notes = second.write(&output).expect("written");
     assert!(notes[0].contains("the frame has changed since the last draw"), "{notes:?}");
-    let design = std::fs::read_to_string(folder.join("sample.design.json")).expect("the design");
+    let design = std::fs::read_to_string(folder.join("sample.csv.design.json")).expect("the design");
     let design: Value = serde_json::from_str(&design).expect("JSON");
     assert_eq!(design["seed"], 1);
     assert_eq!(design["frame"]["sha256"], second.design.frame.sha256.as_str());
