@@ -35,6 +35,9 @@ pub enum Column {
     Category { codes: Vec<u32>, levels: Vec<String> },
 }
 
+/// Codes (or [`MISSING`]) and the levels they stand for.
+pub type Categories<'a> = (Cow<'a, [u32]>, Cow<'a, [String]>);
+
 /// What a plan declares about its columns (`types`).
 pub type Types = IndexMap<String, Declared>;
 
@@ -221,7 +224,7 @@ impl Table {
     }
 
     /// A column's codes and levels. A number column gets one level a value, by code point of its text.
-    pub fn categories(&self, name: &str) -> Result<(Cow<'_, [u32]>, Cow<'_, [String]>), TableError> {
+    pub fn categories(&self, name: &str) -> Result<Categories<'_>, TableError> {
         Ok(self.column(name)?.categories())
     }
 
@@ -395,7 +398,7 @@ impl Column {
     }
 
     /// Codes and levels; a number column gets one level a value, by code point of its text.
-    pub fn categories(&self) -> (Cow<'_, [u32]>, Cow<'_, [String]>) {
+    pub fn categories(&self) -> Categories<'_> {
         match self {
             Self::Category { codes, levels } => (codes.as_slice().into(), levels.as_slice().into()),
             Self::Number(values) => {

@@ -107,13 +107,11 @@ pub fn estimate_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<
             None => contrast::contrast(request, &answers).map_err(|e| within(request, e))?,
         };
         results.results.extend(answer.rows.iter().cloned());
-        if request.covariance {
-            if let Some(matrix) = &answer.covariance {
-                results.covariances.insert(
-                    request.id.clone(),
-                    Covariance { keys: answer.rows.iter().map(Row::key).collect(), matrix: matrix.to_rows() },
-                );
-            }
+        if request.covariance
+            && let Some(matrix) = &answer.covariance
+        {
+            let keys = answer.rows.iter().map(Row::key).collect();
+            results.covariances.insert(request.id.clone(), Covariance { keys, matrix: matrix.to_rows() });
         }
         answers.push((&request.id, answer));
     }
