@@ -500,7 +500,39 @@ fn normalise(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || is_nfc(text) { text.into() } else { text.nfc().collect::<String>().into() }
 }
 
+/// Whole numbers in a narrow range (unit numbers, years, answers) need no hashing.
+fn categorise_whole_numbers(values: &[f64]) -> Option<(Vec<u32>, Vec<String>)> {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for value in values.iter().filter(|v| !v.is_nan()) {
+        if *value != value.trunc() {
+            return None;
+        }
+        low = low.min(*value);
+        high = high.max(*value);
+    }
+    let span = high - low;
+    if !(span >= 0.0 && span <= 4.0 * values.len() as f64 + 1024.0 && high.abs().max(low.abs()) < 1e15) {
+        return None;
+    }
+    let mut seen = vec![false; span as usize + 1];
+    values.iter().filter(|v| !v.is_nan()).for_each(|v| seen[(v - low) as usize] = true);
+    let mut levels: Vec<(String, usize)> = seen
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| **s)
+        .map(|(place, _)| (number_text(low + place as f64), place))
+        .collect();
+    levels.sort_unstable();
+    let mut rank = vec![MISSING; seen.len()];
+    levels.iter().zip(0_u32..).for_each(|((_, place), code)| rank[*place] = code);
+    let codes = values.iter().map(|v| if v.is_nan() { MISSING } else { rank[(v - low) as usize] }).collect();
+    Some((codes, levels.into_iter().map(|(text, _)| text).collect()))
+}
+
 fn categorise(values: &[f64]) -> (Vec<u32>, Vec<String>) {
+    if let Some(found) = categorise_whole_numbers(values) {
+        return found;
+    }
     let mut places: HashMap<u64, u32> = HashMap::new();
     let mut builder = CategoryBuilder::default();
     for value in values {
