@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
 use surveys::chance::Chance;
 use surveys::form::Compiled;
+use surveys::questionnaire::publishing;
 use surveys::submission;
 use uuid::Uuid;
 
@@ -64,6 +65,9 @@ pub fn prepare(
             keys.keep(project, &key)?;
         }
         wave_keys.insert(project, Arc::new(key));
+    }
+    if let Some(refusal) = publishing::refusals(&instrument.questionnaire.questionnaire).first() {
+        return Err(anyhow!("the questionnaire may not be published in a survey: {refusal}"));
     }
     publish(&field, survey, &instrument.questionnaire, now)?;
     publish(&field, listing, &instrument.listing, now)?;
