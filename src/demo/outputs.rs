@@ -80,7 +80,7 @@ pub fn write_all(
     }
     write(&folder.join("weights.csv"), weights_csv.as_bytes())?;
     for (name, table) in &assessment.tables {
-        write(&folder.join("tables").join(format!("{name}.csv")), analysis::export::csv(table).as_bytes())?;
+        write(&folder.join("tables").join(format!("{name}.csv")), analysis::export::csv(table, Some(LABEL)).as_bytes())?;
     }
     for (name, chart) in &assessment.charts {
         write(&folder.join("charts").join(format!("{name}.svg")), assessment::svg(chart.as_ref()).as_bytes())?;
