@@ -39,7 +39,9 @@ pub struct ConvertArgs {
 
 /// Điền phiếu ngẫu nhiên hợp lệ để thử · Random valid interviews
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers")]
+#[command(
+    after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers"
+)]
 pub struct AnswerArgs {
     /// XLSForm (.xlsx .xls .csv .md)
     file: PathBuf,
@@ -124,7 +126,8 @@ fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
 
 fn answer_forms(args: &AnswerArgs) -> anyhow::Result<()> {
     let form = compile(&args.file)?;
-    let start = Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or_else(|| anyhow!("no such moment"))?;
+    let start =
+        Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or_else(|| anyhow!("no such moment"))?;
     std::fs::create_dir_all(&args.output)
         .map_err(|e| anyhow!("{}: cannot be made ({e}); choose another --output", args.output.display()))?;
     for number in 1..=args.count {

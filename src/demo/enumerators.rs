@@ -43,7 +43,7 @@ pub struct Interview {
 impl Visited {
     /// Position of the selected person in the roster.
     pub fn selected(&self) -> Option<usize> {
-        (!self.roster.is_empty()).then(|| (self.draw * self.roster.len() as f64) as usize)
+        (!self.roster.is_empty()).then_some((self.draw * self.roster.len() as f64) as usize)
     }
 }
 

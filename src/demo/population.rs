@@ -62,6 +62,7 @@ pub struct Item {
     silent: f64,
 }
 
+#[rustfmt::skip]
 pub const ITEMS: [Item; 10] = [
     item("c1_satisfied", "c1", &["4", "5"], &["1", "2", "3"], 0.65, [-0.2, -0.6, -1.1, -0.4, -0.5], 0.14, -0.26, 0.05, 0.35, 0.15, 0.02),
     item("c2_better", "c2", &["4", "5"], &["1", "2", "3"], 0.35, [0.1, -0.3, -0.7, -0.1, -0.2], -0.18, 0.24, 0.02, 0.40, 0.20, 0.03),
@@ -90,7 +91,20 @@ const fn item(
     district: f64,
     silent: f64,
 ) -> Item {
-    Item { name, question, favourable, unfavourable, base, groups, age, crowd, woman, village, district, silent }
+    Item {
+        name,
+        question,
+        favourable,
+        unfavourable,
+        base,
+        groups,
+        age,
+        crowd,
+        woman,
+        village,
+        district,
+        silent,
+    }
 }
 
 /// Shares of the six age bands among adults.
@@ -141,8 +155,11 @@ impl Population {
             let mut chance = Chance::new(seed, &format!("district/{}", village.district));
             ITEMS.iter().map(|item| item.district * chance.normal()).collect()
         };
-        let place: Vec<f64> =
-            ITEMS.iter().zip(district).map(|(item, district)| district + item.village * chance.normal()).collect();
+        let place: Vec<f64> = ITEMS
+            .iter()
+            .zip(district)
+            .map(|(item, district)| district + item.village * chance.normal())
+            .collect();
         let growth = (0.08 * chance.normal()).clamp(-0.25, 0.25).exp();
         let dwellings = ((village.households as f64 * growth).round() as usize).max(3);
         let shares: Vec<f64> = village.shares.iter().map(|s| s.1).collect();
