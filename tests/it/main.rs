@@ -1,7 +1,10 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
+mod bad_input;
 mod databases;
+mod imports;
 mod keys;
+mod licences;
 mod opening_vaults;
 mod postgres;
 mod storage;
