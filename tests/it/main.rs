@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod databases;
+mod demo;
 mod imports;
 mod keys;
 mod licences;
 mod opening_vaults;
+mod openrosa;
 mod postgres;
 mod storage;
 mod storage_kills;
