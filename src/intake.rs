@@ -1,10 +1,11 @@
 //! The one way in for a submission: it is read, split into its two halves, given its case, and stored in both
 //! vaults. What breaks a rule of the form is kept and flagged, never dropped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use surveys::expression::Dialect;
 use surveys::form::Compiled;
 use surveys::questionnaire::Questionnaire;
 use surveys::submission::{self, AnswerValue, Submission};
@@ -81,6 +82,12 @@ pub struct Receiver {
     keys: HashMap<i64, Arc<WaveKey>>,
     ties: Ties,
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
+}
+
+/// Rules of the form that the submission breaks, by name: nothing that tells an answer goes to the field half.
+fn flags(form: &ReadForm, submission: &Submission) -> Vec<String> {
+    let problems = submission::check(&form.compiled, submission, Dialect::JavaRosa);
+    problems.iter().map(|problem| problem.rule.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Where the random tie between the two halves comes from.
@@ -201,7 +208,7 @@ impl Receiver {
             app_user: Some(app_user.id),
             device: None,
             visit,
-            flags: Vec::new(),
+            flags: flags(&form, &submission),
             now,
             token,
         };

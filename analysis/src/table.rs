@@ -4,8 +4,10 @@
 //! (Polars fills it with nulls) and because the text of a category must stay as it stands in the
 //! file (`08`, not `8`). Parquet goes through Polars; this is the only file that imports it.
 
+mod categories;
+mod cells;
+
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,9 @@ use polars::prelude::SerReader;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use categories::{CategoryBuilder, categorise};
+use cells::{column_from_cells, split_cells};
 
 /// The code of a missing value in [`Column::Category`].
 pub const MISSING: u32 = u32::MAX;
@@ -34,6 +39,9 @@ pub enum Column {
     /// `codes[i]` is a place in `levels`, or [`MISSING`]. Levels are in declared order, else by code point.
     Category { codes: Vec<u32>, levels: Vec<String> },
 }
+
+/// Codes (or [`MISSING`]) and the levels they stand for.
+pub type Categories<'a> = (Cow<'a, [u32]>, Cow<'a, [String]>);
 
 /// What a plan declares about its columns (`types`).
 pub type Types = IndexMap<String, Declared>;
@@ -221,7 +229,7 @@ impl Table {
     }
 
     /// A column's codes and levels. A number column gets one level a value, by code point of its text.
-    pub fn categories(&self, name: &str) -> Result<(Cow<'_, [u32]>, Cow<'_, [String]>), TableError> {
+    pub fn categories(&self, name: &str) -> Result<Categories<'_>, TableError> {
         Ok(self.column(name)?.categories())
     }
 
@@ -395,7 +403,7 @@ impl Column {
     }
 
     /// Codes and levels; a number column gets one level a value, by code point of its text.
-    pub fn categories(&self) -> (Cow<'_, [u32]>, Cow<'_, [String]>) {
+    pub fn categories(&self) -> Categories<'_> {
         match self {
             Self::Category { codes, levels } => (codes.as_slice().into(), levels.as_slice().into()),
             Self::Number(values) => {
@@ -497,70 +505,6 @@ fn normalise(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || is_nfc(text) { text.into() } else { text.nfc().collect::<String>().into() }
 }
 
-fn categorise(values: &[f64]) -> (Vec<u32>, Vec<String>) {
-    let mut places: HashMap<u64, u32> = HashMap::new();
-    let mut builder = CategoryBuilder::default();
-    for value in values {
-        if value.is_nan() {
-            builder.codes.push(MISSING);
-            continue;
-        }
-        // Adding 0 turns -0 into 0, which is the same number.
-        let code = *places.entry((value + 0.0).to_bits()).or_insert_with(|| {
-            builder.levels.push(number_text(*value));
-            builder.levels.len() as u32 - 1
-        });
-        builder.codes.push(code);
-    }
-    match builder.finish() {
-        Column::Category { codes, levels } => (codes, levels),
-        Column::Number(_) => (Vec::new(), Vec::new()),
-    }
-}
-
-/// Collects texts to codes; levels are sorted at the end.
-#[derive(Default)]
-struct CategoryBuilder {
-    places: HashMap<String, u32>,
-    levels: Vec<String>,
-    codes: Vec<u32>,
-}
-
-impl CategoryBuilder {
-    fn push(&mut self, text: Option<&str>) {
-        let Some(text) = text else {
-            self.codes.push(MISSING);
-            return;
-        };
-        let code = match self.places.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = self.levels.len() as u32;
-                self.levels.push(text.to_owned());
-                self.places.insert(text.to_owned(), code);
-                code
-            }
-        };
-        self.codes.push(code);
-    }
-
-    fn finish(mut self) -> Column {
-        let mut order: Vec<u32> = (0..self.levels.len() as u32).collect();
-        order.sort_by(|a, b| self.levels[*a as usize].cmp(&self.levels[*b as usize]));
-        let mut rank = vec![0_u32; order.len()];
-        for (to, from) in order.iter().enumerate() {
-            rank[*from as usize] = to as u32;
-        }
-        for code in &mut self.codes {
-            if *code != MISSING {
-                *code = rank[*code as usize];
-            }
-        }
-        let levels = order.iter().map(|from| std::mem::take(&mut self.levels[*from as usize])).collect();
-        Column::Category { codes: self.codes, levels }
-    }
-}
-
 /// A decimal number as people write it; `inf`, `nan` and hexadecimal are text.
 pub(crate) fn parse_number(text: &str) -> Option<f64> {
     let text = text.trim();
@@ -576,154 +520,6 @@ fn quote(text: &str) -> String {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text.to_owned()
-    }
-}
-
-/// One cell in the text: where it lies, and whether it holds doubled quotation marks.
-#[derive(Clone, Copy)]
-struct Cell {
-    start: usize,
-    end: usize,
-    doubled: bool,
-}
-
-impl Cell {
-    fn text(self, all: &str) -> Cow<'_, str> {
-        let text = &all[self.start..self.end];
-        if self.doubled { text.replace("\"\"", "\"").into() } else { text.into() }
-    }
-}
-
-/// Splits the text to the header's names and each column's cells.
-fn split_cells(text: &str, separator: u8, file: &str) -> Result<(Vec<String>, Vec<Vec<Cell>>), TableError> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    let mut line = 1;
-    let mut names: Vec<String> = Vec::new();
-    let mut columns: Vec<Vec<Cell>> = Vec::new();
-    let mut record: Vec<Cell> = Vec::new();
-    while at < bytes.len() {
-        let record_line = line;
-        record.clear();
-        loop {
-            let cell = if bytes.get(at) == Some(&b'"') {
-                let start = at + 1;
-                let opened = line;
-                let mut doubled = false;
-                at = start;
-                loop {
-                    match bytes.get(at) {
-                        None => return Err(TableError::OpenQuote { file: file.into(), line: opened }),
-                        Some(b'"') if bytes.get(at + 1) == Some(&b'"') => {
-                            doubled = true;
-                            at += 2;
-                        }
-                        Some(b'"') => break,
-                        Some(byte) => {
-                            line += usize::from(*byte == b'\n');
-                            at += 1;
-                        }
-                    }
-                }
-                let end = at;
-                at += 1;
-                if !matches!(bytes.get(at), None | Some(b'\n' | b'\r')) && bytes.get(at) != Some(&separator) {
-                    return Err(TableError::StrayQuote { file: file.into(), line });
-                }
-                Cell { start, end, doubled }
-            } else {
-                let start = at;
-                while at < bytes.len() && bytes[at] != separator && bytes[at] != b'\n' {
-                    at += 1;
-                }
-                let mut end = at;
-                if end > start && bytes[end - 1] == b'\r' && bytes.get(at) != Some(&separator) {
-                    end -= 1;
-                }
-                Cell { start, end, doubled: false }
-            };
-            record.push(cell);
-            if bytes.get(at) == Some(&separator) {
-                at += 1;
-                continue;
-            }
-            if bytes.get(at) == Some(&b'\r') {
-                at += 1;
-            }
-            if bytes.get(at) == Some(&b'\n') {
-                at += 1;
-                line += 1;
-            }
-            break;
-        }
-        let blank = record.len() == 1 && record[0].start == record[0].end;
-        if names.is_empty() {
-            for (position, cell) in record.iter().enumerate() {
-                let name = cell.text(text).trim().to_owned();
-                if name.is_empty() {
-                    return Err(if blank {
-                        TableError::Empty { file: file.into() }
-                    } else {
-                        TableError::UnnamedColumn { position: position + 1 }
-                    });
-                }
-                names.push(name);
-            }
-            columns = vec![Vec::new(); names.len()];
-        } else if blank && names.len() > 1 {
-            // An empty line says nothing; editors leave one at the end.
-        } else if record.len() != names.len() {
-            return Err(TableError::Ragged {
-                file: file.into(),
-                line: record_line,
-                got: record.len(),
-                expected: names.len(),
-            });
-        } else {
-            for (column, cell) in columns.iter_mut().zip(&record) {
-                column.push(*cell);
-            }
-        }
-    }
-    if names.is_empty() {
-        return Err(TableError::Empty { file: file.into() });
-    }
-    Ok((names, columns))
-}
-
-fn column_from_cells(
-    text: &str,
-    name: &str,
-    cells: &[Cell],
-    declared: Option<&Declared>,
-) -> Result<Column, TableError> {
-    if matches!(declared, None | Some(Declared::Number)) {
-        let mut numbers = Vec::with_capacity(cells.len());
-        for cell in cells {
-            let cell = &text[cell.start..cell.end];
-            if cell.is_empty() {
-                numbers.push(f64::NAN);
-            } else if let Some(number) = parse_number(cell) {
-                numbers.push(number);
-            } else if declared.is_some() {
-                return Err(TableError::NotNumeric { name: name.into(), example: cell.into() });
-            } else {
-                break;
-            }
-        }
-        if numbers.len() == cells.len() {
-            return Ok(Column::Number(numbers));
-        }
-    }
-    let mut builder = CategoryBuilder::default();
-    for cell in cells {
-        let cell = cell.text(text);
-        builder.push((!cell.is_empty()).then_some(&*cell));
-    }
-    let column = builder.finish();
-    match declared {
-        Some(declared) => column.declare(name, declared),
-        None => Ok(column),
     }
 }
 

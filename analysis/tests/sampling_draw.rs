@@ -217,6 +217,17 @@ fn the_serial_numbers_of_a_village_are_distinct_and_within_its_count() {
 }
 
 #[test]
+fn reserves_end_where_the_units_end() {
+    let drawn = draw_from(&table(AREAS), &two_stages(u64::MAX), None).expect("a sample");
+    // Every dwelling of every village is drawn, as main unit or as reserve.
+    assert_eq!(drawn.sample.height(), 8 + 9 + 10 + 11 + 12 + 13 + 14);
+    assert!(drawn.warnings.iter().any(|w| w.contains("stratum `B` has only 1 of")), "{:?}", drawn.warnings);
+    let huge = AREAS.replace("14\n", "99999999999\n");
+    let error = said(&draw_from(&table(&huge), &two_stages(0), None).expect_err("too many dwellings"));
+    assert!(error.contains("line 8 (village b3), column `dwellings`: is `99999999999`"), "{error}");
+}
+
+#[test]
 fn small_strata_join_their_smallest_neighbour_and_say_so() {
     let frame = table(
         "
@@ -412,7 +423,7 @@ fn one_changed_row_gives_another_hash_and_a_message() {
     assert_ne!(first.design.frame.sha256, second.design.frame.sha256);
     let notes = second.write(&output).expect("written");
     assert!(notes[0].contains("the frame has changed since the last draw"), "{notes:?}");
-    let design = std::fs::read_to_string(folder.join("sample.design.json")).expect("the design");
+    let design = std::fs::read_to_string(folder.join("sample.csv.design.json")).expect("the design");
     let design: Value = serde_json::from_str(&design).expect("JSON");
     assert_eq!(design["seed"], 1);
     assert_eq!(design["frame"]["sha256"], second.design.frame.sha256.as_str());

@@ -80,7 +80,7 @@ pub fn write_all(
     }
     write(&folder.join("weights.csv"), weights_csv.as_bytes())?;
     for (name, table) in &assessment.tables {
-        write(&folder.join("tables").join(format!("{name}.csv")), labelled(&analysis::export::csv(table)).as_bytes())?;
+        write(&folder.join("tables").join(format!("{name}.csv")), analysis::export::csv(table, Some(LABEL)).as_bytes())?;
     }
     for (name, chart) in &assessment.charts {
         write(&folder.join("charts").join(format!("{name}.svg")), assessment::svg(chart.as_ref()).as_bytes())?;
@@ -101,16 +101,10 @@ fn weights(respondents: &Table) -> anyhow::Result<Table> {
         .map(|name| Ok((name, respondents.column(name)?.clone())))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut table = Table::from_columns(picked)?;
+    // As the frame says it, and with it the sample.
     let synthetic = vec![Some("yes"); respondents.height()];
-    table.push("synthetic", Column::from_texts(synthetic.into_iter()))?;
+    table.push("synthetic", Column::from_texts(synthetic))?;
     Ok(table)
-}
-
-/// A table's CSV with a last column that says that its figures are synthetic, as the frame has it.
-fn labelled(csv: &str) -> String {
-    let mut lines = csv.split_terminator("\r\n");
-    let head = lines.next().map(|head| format!("{head},synthetic\r\n"));
-    head.into_iter().chain(lines.map(|line| format!("{line},yes\r\n"))).collect()
 }
 
 /// Questions that the workbook marks `bind::ln:sensitive`.

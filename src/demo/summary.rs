@@ -94,7 +94,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
         ("tables.xlsx", "bảng số liệu · tables"),
         ("tables/", "bảng số liệu, CSV"),
         ("charts/", "biểu đồ, SVG · charts"),
-        ("sample.csv", "mẫu, kèm sample.design.json · the sample and its design"),
+        ("sample.csv", "mẫu, kèm sample.csv.design.json · the sample and its design"),
         ("weights.csv", "quyền số · weights"),
     ] {
         line(&mut out, format!("  {}  {what}", pad(&folder.join(file).display().to_string(), 34)));

@@ -11,10 +11,12 @@ use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
 use surveys::chance::Chance;
 use surveys::form::Compiled;
+use surveys::questionnaire::publishing;
 use surveys::submission;
 use uuid::Uuid;
 
 use crate::db::{AnswerVault, CaseRole, FieldVault, Listing, NewCase, NewForm, Project, ProjectKind};
+use crate::demo::enumerators::Visited;
 use crate::demo::instrument::{Instrument, PublishedForm};
 use crate::demo::interviewing;
 use crate::demo::simulation::{Fieldwork, Sample, Truth, dwellings, draw_dwellings};
@@ -63,6 +65,9 @@ pub fn prepare(
             keys.keep(project, &key)?;
         }
         wave_keys.insert(project, Arc::new(key));
+    }
+    if let Some(refusal) = publishing::refusals(&instrument.questionnaire.questionnaire).first() {
+        return Err(anyhow!("the questionnaire may not be published in a survey: {refusal}"));
     }
     publish(&field, survey, &instrument.questionnaire, now)?;
     publish(&field, listing, &instrument.listing, now)?;
@@ -251,7 +256,6 @@ impl Wave {
     ) -> anyhow::Result<Sent> {
         let form = compile(&instrument.questionnaire)?;
         let custodian = self.custodian.public();
-        let mut chance = Chance::new(self.seed, "network");
         let order: BTreeMap<usize, usize> = fieldwork
             .visited
             .iter()
@@ -261,20 +265,31 @@ impl Wave {
             .enumerate()
             .map(|(i, village)| (village, i))
             .collect();
-        let outgoing = fieldwork
-            .visited
-            .iter()
-            .map(|visit| {
-                let village = &truth.population.villages[visit.village].id;
-                // Twenty teams, each a village every second day.
-                let day = order[&visit.village] / 20 * 2 + visit.serial % 2;
-                let xml = interviewing::interview(&form, &custodian, village, visit, day, self.seed)?;
-                let team = visit.village % (ENUMERATORS / 2);
-                let path = self.path(self.survey, 2 * team + visit.serial % 2);
-                let round = 1 + chance.weighted(&[0.90, 0.07, 0.03]).unwrap_or(0) as u8;
-                Ok(Outgoing { path, xml, round })
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let fill = |visit: &Visited| {
+            let village = &truth.population.villages[visit.village].id;
+            // Twenty teams, each a village every second day.
+            let day = order[&visit.village] / 20 * 2 + visit.serial % 2;
+            let xml = interviewing::interview(&form, &custodian, village, visit, day, self.seed)?;
+            let team = visit.village % (ENUMERATORS / 2);
+            let path = self.path(self.survey, 2 * team + visit.serial % 2);
+            let mut chance = Chance::new(self.seed, &format!("network/{village}/{}", visit.serial));
+            let round = 1 + chance.weighted(&[0.90, 0.07, 0.03]).unwrap_or(0) as u8;
+            Ok(Outgoing { path, xml, round })
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = fieldwork.visited.len().div_ceil(threads).max(1);
+        let outgoing = std::thread::scope(|scope| {
+            let parts: Vec<_> = fieldwork
+                .visited
+                .chunks(share)
+                .map(|part| scope.spawn(|| part.iter().map(&fill).collect::<anyhow::Result<Vec<_>>>()))
+                .collect();
+            let mut all = Vec::with_capacity(fieldwork.visited.len());
+            for part in parts {
+                all.extend(part.join().map_err(|_| anyhow!("a thread that fills interviews failed"))??);
+            }
+            anyhow::Ok(all)
+        })?;
         Ok(send_all(server, outgoing, self.seed, CONNECTIONS, done)?)
     }
 

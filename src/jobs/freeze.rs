@@ -55,7 +55,7 @@ pub fn freeze(
         let Some(place) = design(case) else { continue };
         let answer_half = answers
             .remove(&submission.token)
-            .ok_or_else(|| anyhow!("an acknowledged interview has no answers; run `langnghe verify` on the last backup"))?;
+            .ok_or_else(|| anyhow!("an acknowledged interview has no answers in the answer vault; do the two vaults belong together?"))?;
         let record = open(receiver, project, &submission, &answer_half, custodian, &visit.disposition, place)?;
         let class = record.disposition.class();
         let better = last.get(&visit.case).is_none_or(|(known, attempt, _)| {

@@ -519,6 +519,10 @@ fn what_is_no_expression_says_where_and_why() {
     assert!(message(&deep).contains("too deeply"));
     let minus = format!("{}1", "-".repeat(5_000));
     assert!(message(&minus).contains("too deeply"));
+    let long = format!("1{}", " + 1".repeat(50_000));
+    assert!(message(&long).contains("too long"));
+    let fair = format!("1{}", " + 1".repeat(1_900));
+    assert_eq!(value(&fair, "", Dialect::WebForms), "1901");
 }
 
 /// Any text gives an expression or an error, and never a panic or an endless loop.

@@ -427,6 +427,18 @@ fn comments_attributes_strangers_and_layout_leave_the_answer_half() {
     assert!(read(&form, kept.as_bytes()).expect("still XML").unknown.is_empty());
 }
 
+#[test]
+fn entities_and_edits_are_known_and_belong_to_the_field_half() {
+    let form = compile(HOUSEHOLD);
+    let xml = "<data id='hh' version='2026'><consent>2</consent><c><meta><entity id='SECRET'><label>SECRET</label>\
+               </entity></meta></c><meta><instanceID>SECRET</instanceID><deprecatedID>SECRET</deprecatedID>\
+               <entity dataset='SECRET'/></meta></data>";
+    assert_eq!(read(&form, xml.as_bytes()).expect("readable").unknown, [""; 0]);
+    let halves = split(&form, xml.as_bytes()).expect("splits");
+    assert_eq!(String::from_utf8_lossy(&halves.answers), "<data id='hh' version='2026'><c></c></data>");
+    assert_eq!(join(&halves.field, &halves.answers).expect("joins"), xml.as_bytes());
+}
+
 /// Generated documents: elements of the form and strangers, in any order and depth, with every kind
 /// of piece; field texts carry a mark that no answer has.
 #[test]

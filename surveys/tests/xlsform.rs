@@ -298,3 +298,39 @@ fn warnings_do_not_refuse() {
     );
     assert!(warnings.contains("language `Français` has no tag"), "{warnings}");
 }
+
+#[test]
+fn cells_of_a_workbook_are_read_as_people_see_them() -> Result<(), rust_xlsxwriter::XlsxError> {
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet().set_name("Survey")?;
+    for (column, header) in (0_u16..).zip(["type", "name", "label", "default", "required"]) {
+        sheet.write_string(0, column, header)?;
+    }
+    for (row, kind) in (1_u32..).zip(["integer", "date", "text"]) {
+        sheet.write_string(row, 0, kind)?;
+        sheet.write_string(row, 1, format!("q{row}"))?;
+        sheet.write_string(row, 2, "A\u{a0}b   c ‘d’ ")?;
+    }
+    sheet.write_number(1, 3, 7.0)?;
+    sheet.write_boolean(1, 4, true)?;
+    let day = rust_xlsxwriter::ExcelDateTime::from_ymd(2026, 1, 31)?;
+    sheet.write_datetime_with_format(
+        2,
+        3,
+        &day,
+        &rust_xlsxwriter::Format::new().set_num_format("yyyy-mm-dd"),
+    )?;
+    sheet.write_number(3, 3, 0.5)?;
+    // A forgotten cell in the last corner of the sheet costs nothing and means nothing.
+    sheet.write_string(1_048_575, 16_383, "x")?;
+    let bytes = workbook.save_to_buffer()?;
+    let form = xlsform::read("form.xlsx", &bytes).expect("a form").questionnaire;
+    let default = |path: &str| node(&form, path).logic.default.clone().unwrap_or_default();
+    assert_eq!(default("/data/q1"), "7");
+    assert_eq!(default("/data/q2"), "2026-01-31 00:00:00");
+    assert_eq!(default("/data/q3"), "0.5");
+    assert_eq!(node(&form, "/data/q1").logic.required.as_deref(), Some("true()"));
+    assert_eq!(node(&form, "/data/q1").wording.label[UNTRANSLATED], "A b c 'd'");
+    assert_eq!(form.settings.form_id, "form");
+    Ok(())
+}

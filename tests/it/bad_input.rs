@@ -105,7 +105,7 @@ fn frame_is_refused(frame: &str, told: &[&str]) {
         ("frame.csv", frame.as_bytes()),
         ("sampling.json", SAMPLING.as_bytes()),
         ("sample.csv", b"an earlier sample\n"),
-        ("sample.design.json", b"{}\n"),
+        ("sample.csv.design.json", b"{}\n"),
     ]);
     desk.refuses(&["sample", "draw", "sampling.json", "--output", "sample.csv"], told);
 }
@@ -147,7 +147,10 @@ fn a_workbook_without_questions_is_named() {
     let told = ["choices.md", "no sheet `survey`", "go into a sheet of that name"];
     desk.refuses(&["form", "check", "choices.md"], &told);
     // The only sheet of a workbook is taken for the survey, whatever its name.
-    desk.refuses(&["form", "check", "tables.xlsx"], &["tables.xlsx", "row 1", "the column `type` is missing"]);
+    desk.refuses(
+        &["form", "check", "tables.xlsx"],
+        &["tables.xlsx", "row 1", "the column `type` is missing"],
+    );
 }
 
 #[test]

@@ -2,6 +2,15 @@
 
 use super::letters;
 use resvg::{tiny_skia, usvg};
+use std::sync::LazyLock;
+
+static OPTIONS: LazyLock<usvg::Options<'static>> = LazyLock::new(|| {
+    let mut options = usvg::Options { font_family: "Be Vietnam Pro".to_owned(), ..Default::default() };
+    let fonts = options.fontdb_mut();
+    fonts.load_font_data(letters::REGULAR.to_vec());
+    fonts.load_font_data(letters::SEMIBOLD.to_vec());
+    options
+});
 
 #[derive(Debug, thiserror::Error)]
 pub enum RasterError {
@@ -17,11 +26,7 @@ pub enum RasterError {
 ///
 /// Errors: [`RasterError`], for an SVG that is not one, or a size beyond memory.
 pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, RasterError> {
-    let mut options = usvg::Options { font_family: "Be Vietnam Pro".to_owned(), ..Default::default() };
-    let fonts = options.fontdb_mut();
-    fonts.load_font_data(letters::REGULAR.to_vec());
-    fonts.load_font_data(letters::SEMIBOLD.to_vec());
-    let tree = usvg::Tree::from_str(svg, &options).map_err(|e| RasterError::Svg(e.to_string()))?;
+    let tree = usvg::Tree::from_str(svg, &OPTIONS).map_err(|e| RasterError::Svg(e.to_string()))?;
     let (width, height) =
         ((tree.size().width() * scale).ceil() as u32, (tree.size().height() * scale).ceil() as u32);
     let mut pixels = tiny_skia::Pixmap::new(width, height).ok_or(RasterError::Size { width, height })?;

@@ -5,7 +5,7 @@ use indexmap::{IndexMap, IndexSet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Beyond this the dense programs take too long.
-pub(super) const MOST_CELLS: usize = 2_000;
+pub(super) const MOST_CELLS: usize = 1_000;
 
 /// A cell by its fixed columns; columns not named are summed over. The same cell of two tables has one key.
 pub(super) type Key = BTreeMap<String, String>;

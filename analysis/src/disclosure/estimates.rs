@@ -118,7 +118,7 @@ fn distributions(rows: &[Row]) -> BTreeMap<DistributionKey, Vec<usize>> {
 fn hide_within_distribution(rows: &[Row], members: &[usize], rules: &Rules, hidden: &mut [bool]) {
     let small_base = members.iter().any(|i| {
         let row = &rows[*i];
-        row.n.is_none_or(|n| n < rules.min_base)
+        row.base().is_none_or(|n| n < rules.min_base)
             || row.psus.is_none_or(|psus| psus < rules.min_clusters)
             || is_ethnic_group_alone_too_small(row, rules)
     });
@@ -128,13 +128,13 @@ fn hide_within_distribution(rows: &[Row], members: &[usize], rules: &Rules, hidd
         return;
     }
     let counts: Vec<Option<f64>> =
-        members.iter().zip(&shares).map(|(i, share)| Some(share.as_ref()? * rows[*i].n? as f64)).collect();
+        members.iter().zip(&shares).map(|(i, share)| Some(share.as_ref()? * rows[*i].base()? as f64)).collect();
     let least = rules.min_count as f64;
     let too_few = |count: f64| count > 1e-9 && count < least - 1e-9;
     let is_distribution = members.len() > 1 && members.iter().all(|i| rows[*i].category.is_some());
     for (slot, count) in counts.iter().enumerate() {
         let Some(count) = count else { continue };
-        let base = rows[members[slot]].n.unwrap_or(0) as f64;
+        let base = rows[members[slot]].base().unwrap_or(0) as f64;
         let complement_shows = !is_distribution && too_few(base - count);
         if too_few(*count) || complement_shows || is_small_ethnic_answer(&rows[members[slot]], *count, rules)
         {
@@ -186,7 +186,7 @@ fn is_dominated(rows: &[Row], members: &[usize], shares: &[Option<f64>], rules: 
     members.iter().zip(shares).any(|(i, share)| {
         let row = &rows[*i];
         let sensitive = row.variable.iter().any(|v| rules.sensitive.contains(v));
-        let small = row.n.is_none_or(|n| n < rules.dominated_base);
+        let small = row.base().is_none_or(|n| n < rules.dominated_base);
         // The share of an indicator dominates from both ends: nobody is everybody else.
         let lone = row.category.is_none();
         sensitive
@@ -198,7 +198,7 @@ fn is_dominated(rows: &[Row], members: &[usize], shares: &[Option<f64>], rules: 
 fn is_ethnic_group_alone_too_small(row: &Row, rules: &Rules) -> bool {
     row.group.iter().filter(|(column, _)| rules.ethnicity.contains(*column)).any(|(_, code)| {
         let crossed = row.group.len() > 1 && rules.small_ethnic_groups.contains(code);
-        crossed || row.n.is_none_or(|n| n < rules.min_ethnic_base)
+        crossed || row.base().is_none_or(|n| n < rules.min_ethnic_base)
     })
 }
 
@@ -245,7 +245,7 @@ fn hide_among_groups(rows: &[Row], rules: &Rules, hidden: &mut [bool]) {
 }
 
 fn base(rows: &[Row], members: &[usize]) -> usize {
-    members.iter().filter_map(|i| rows[*i].n).max().unwrap_or(0)
+    members.iter().filter_map(|i| rows[*i].base()).max().unwrap_or(0)
 }
 
 /// Whole groups hidden along a line.
@@ -289,7 +289,7 @@ fn complete_answers(
             .values()
             .filter_map(|members| {
                 let i = *members.iter().find(|i| rows[**i].category == category)?;
-                let count = share(rows, i, members).unwrap_or(1.0) * rows[i].n.unwrap_or(0) as f64;
+                let count = share(rows, i, members).unwrap_or(1.0) * rows[i].base().unwrap_or(0) as f64;
                 Some((i, count))
             })
             .collect();

@@ -37,7 +37,7 @@ impl Figure {
         let Some(estimate) = row.estimate.filter(|e| e.is_finite()) else {
             return Self::absent();
         };
-        let cautious = row.n.is_none_or(|n| n < cautious_base);
+        let cautious = row.base().is_none_or(|n| n < cautious_base);
         Self {
             standing: if cautious { Standing::Cautious } else { Standing::Shown },
             estimate: Some(estimate),
@@ -45,7 +45,7 @@ impl Figure {
             low: row.ci_low,
             high: row.ci_high,
             deff: row.deff,
-            n: row.n,
+            n: row.base(),
         }
     }
 

@@ -121,12 +121,12 @@ impl Matrix {
         // Gauss–Jordan sweeps; a pivot that vanished belongs to a redundant column.
         let mut a = Self::from_fn(n, n, |i, j| self.at(i, j) * scale[i] * scale[j]);
         let mut kept = vec![false; n];
-        for k in 0..n {
+        for (k, kept) in kept.iter_mut().enumerate() {
             let pivot = a.at(k, k);
             if pivot <= 1e-11 {
                 continue;
             }
-            kept[k] = true;
+            *kept = true;
             for j in 0..n {
                 if j != k {
                     a.values[k * n + j] /= pivot;

@@ -185,30 +185,29 @@ impl Classes {
 
     /// The classes crossed with another column; only combinations that occur, in order of the levels.
     fn crossed(&self, codes: &[u32], levels: &[String], joint: &str) -> Self {
-        let mut places: HashMap<(u32, u32), u32> = HashMap::new();
-        let mut pairs: Vec<(u32, u32)> = Vec::new();
-        let mut crossed: Vec<u32> = self
-            .codes
-            .iter()
-            .zip(codes)
+        let width = levels.len();
+        let size = self.names.len() * width;
+        let (crossed, pairs) = if size <= 4 * codes.len() + 1024 {
+            let mut rank = vec![MISSING; size];
+            let place = |a: &u32, b: &u32| *a as usize * width + *b as usize;
+            self.codes.iter().zip(codes).for_each(|(a, b)| rank[place(a, b)] = 0);
+            let mut pairs: Vec<(u32, u32)> = Vec::new();
+            for (at, rank) in rank.iter_mut().enumerate().filter(|(_, r)| **r != MISSING) {
+                *rank = pairs.len() as u32;
+                pairs.push(((at / width) as u32, (at % width) as u32));
+            }
+            (self.codes.iter().zip(codes).map(|(a, b)| rank[place(a, b)]).collect::<Vec<u32>>(), pairs)
+        } else {
+            let mut pairs: Vec<(u32, u32)> = self.codes.iter().copied().zip(codes.iter().copied()).collect();
+            pairs.sort_unstable();
+            pairs.dedup();
+            let places: HashMap<(u32, u32), u32> = pairs.iter().copied().zip(0..).collect();
+            let crossed = self.codes.iter().zip(codes).map(|(a, b)| places[&(*a, *b)]).collect();
+            (crossed, pairs)
+        };
+        let names = pairs
+            .into_iter()
             .map(|(a, b)| {
-                *places.entry((*a, *b)).or_insert_with(|| {
-                    pairs.push((*a, *b));
-                    pairs.len() as u32 - 1
-                })
-            })
-            .collect();
-        let mut order: Vec<u32> = (0..pairs.len() as u32).collect();
-        order.sort_by_key(|i| pairs[*i as usize]);
-        let mut rank = vec![0_u32; order.len()];
-        for (to, from) in order.iter().enumerate() {
-            rank[*from as usize] = to as u32;
-        }
-        crossed.iter_mut().for_each(|c| *c = rank[*c as usize]);
-        let names = order
-            .iter()
-            .map(|i| {
-                let (a, b) = pairs[*i as usize];
                 if self.names.len() == 1 && self.names[0] == "1" {
                     levels[b as usize].clone()
                 } else {

@@ -195,17 +195,17 @@ pub(crate) fn ratio(context: &Context) -> Result<Answer, EstimationError> {
             let mut row = context.row(group);
             row.variable = Some(format!("{}/{}", above[*n].name, below[*d].name));
             context.fill(&mut row, group, value, variance);
-            if request.deff != Deff::No {
-                if let (Kind::Number(y), Kind::Number(x)) = (&above[*n].kind, &below[*d].kind) {
-                    let own: Vec<u32> =
-                        kept.iter().map(|c| if *c == group as u32 { 0 } else { MISSING }).collect();
-                    let weights = &context.survey.weights;
-                    let below: f64 = (0..own.len()).filter(|r| own[*r] == 0).map(|r| weights[r] * x[r]).sum();
-                    let residual = |r: usize| (y[r] - value * x[r]) / below;
-                    let spread = spreads(residual, &own, weights, 1)[0];
-                    let deff = variance / simple_variance(&spread, request.deff, false);
-                    row.deff = Some(deff).filter(|d| d.is_finite());
-                }
+            if request.deff != Deff::No
+                && let (Kind::Number(y), Kind::Number(x)) = (&above[*n].kind, &below[*d].kind)
+            {
+                let own: Vec<u32> =
+                    kept.iter().map(|c| if *c == group as u32 { 0 } else { MISSING }).collect();
+                let weights = &context.survey.weights;
+                let below: f64 = (0..own.len()).filter(|r| own[*r] == 0).map(|r| weights[r] * x[r]).sum();
+                let residual = |r: usize| (y[r] - value * x[r]) / below;
+                let spread = spreads(residual, &own, weights, 1)[0];
+                let deff = variance / simple_variance(&spread, request.deff, false);
+                row.deff = Some(deff).filter(|d| d.is_finite());
             }
             row.answered = Some(*answered);
             row.psus = Some(*psus);

@@ -25,6 +25,7 @@ mod survey;
 mod variance;
 mod weighted_sums;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -62,7 +63,7 @@ pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
 ///
 /// Errors: [`EstimationError`], with the request's id where one request is at fault.
 pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
-    estimate_in(&read_data(plan, folder)?, plan, Some(folder))
+    answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder))
 }
 
 /// Answers a plan from a table in memory; `plan.data` is not read.
@@ -75,6 +76,14 @@ pub fn estimate(table: &Table, plan: &Plan) -> Result<Results, EstimationError> 
 
 /// As [`estimate`]; `folder` is where the plan's other files (joint probabilities, replicates) lie.
 pub fn estimate_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<Results, EstimationError> {
+    answer_plan(Cow::Borrowed(table), plan, folder)
+}
+
+fn answer_plan(
+    table: Cow<'_, Table>,
+    plan: &Plan,
+    folder: Option<&Path>,
+) -> Result<Results, EstimationError> {
     let mut seen = HashSet::new();
     if let Some(twice) = plan.requests.iter().find(|r| !seen.insert(&r.id)) {
         return Err(EstimationError::DuplicateId { id: twice.id.clone() });
@@ -107,13 +116,11 @@ pub fn estimate_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<
             None => contrast::contrast(request, &answers).map_err(|e| within(request, e))?,
         };
         results.results.extend(answer.rows.iter().cloned());
-        if request.covariance {
-            if let Some(matrix) = &answer.covariance {
-                results.covariances.insert(
-                    request.id.clone(),
-                    Covariance { keys: answer.rows.iter().map(Row::key).collect(), matrix: matrix.to_rows() },
-                );
-            }
+        if request.covariance
+            && let Some(matrix) = &answer.covariance
+        {
+            let keys = answer.rows.iter().map(Row::key).collect();
+            results.covariances.insert(request.id.clone(), Covariance { keys, matrix: matrix.to_rows() });
         }
         answers.push((&request.id, answer));
     }
@@ -139,8 +146,8 @@ fn answer(survey: &Survey, request: &Request, base: bool) -> Result<Answer, Esti
 }
 
 /// The table as the plan sees it: types declared, columns derived.
-pub(crate) fn prepare(table: &Table, plan: &Plan) -> Result<Table, EstimationError> {
-    let mut table = table.clone();
+pub(crate) fn prepare(table: Cow<'_, Table>, plan: &Plan) -> Result<Table, EstimationError> {
+    let mut table = table.into_owned();
     table.declare(&plan.types)?;
     categorised_copies(&mut table, plan)?;
     sql::derive(&mut table, &plan.derive, &plan.types)?;

@@ -74,6 +74,12 @@ pub struct Covariance {
 }
 
 impl Row {
+    /// Respondents that really stand behind the figure, after dropping missing answers; what the gate and reports
+    /// count. `n` of the contract counts the domain.
+    pub fn base(&self) -> Option<usize> {
+        self.answered.or(self.n)
+    }
+
     /// `variable=category@by1=v1,by2=v2`: the row's key, for contrasts and covariances.
     pub fn key(&self) -> String {
         let mut key = self.variable.clone().unwrap_or_default();

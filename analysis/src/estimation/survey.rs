@@ -5,9 +5,12 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
 
 use super::algebra::Matrix;
-use super::design::Design;
+use super::design::{Design, Stage};
 use super::plan::{Plan, SinglePsu};
 use super::replicates::Replicates;
 use super::result::DesignSummary;
@@ -27,6 +30,8 @@ pub(crate) struct Survey {
     pub strata_columns: Vec<String>,
     pub replicates: Option<Replicates>,
     corrections: Vec<Correction>,
+    /// Degrees of freedom of all rows with a weight, and how many these are.
+    whole: (usize, OnceLock<f64>),
 }
 
 /// A projection with its parts summed to units, so that no row is touched again.
@@ -46,6 +51,43 @@ pub(crate) struct Block<'a> {
     pub levels: usize,
 }
 
+/// The sums of one block.
+struct Part {
+    all: Vec<f64>,
+    units: Matrix,
+    /// Z′ diag(multiplier) x, a correction.
+    crossed: Vec<Matrix>,
+}
+
+impl Part {
+    fn of(block: &Block, units: &Stage, weights: &[f64], corrections: &[Correction]) -> Self {
+        let levels = block.levels;
+        let mut all = vec![0.0; levels];
+        let mut sums = Matrix::zeros(units.count(), levels);
+        let mut crossed: Vec<Matrix> =
+            corrections.iter().map(|c| Matrix::zeros(c.projection.auxiliary.width(), levels)).collect();
+        for (row, code) in block.codes.iter().enumerate() {
+            if *code == MISSING {
+                continue;
+            }
+            let column = *code as usize;
+            let x = weights[row] * block.values.as_ref().map_or(1.0, |v| v[row]);
+            if x == 0.0 {
+                continue;
+            }
+            all[column] += x;
+            sums.values[units.units[row] as usize * levels + column] += x;
+            for (correction, crossed) in corrections.iter().zip(&mut crossed) {
+                let scaled = x * correction.projection.multiplier[row];
+                correction.projection.auxiliary.each(row, |q, z| {
+                    crossed.values[q * levels + column] += scaled * z;
+                });
+            }
+        }
+        Self { all, units: sums, crossed }
+    }
+}
+
 /// Weighted totals: of all rows, and of the units of the last stage (residualised).
 pub(crate) struct Totals {
     pub all: Vec<f64>,
@@ -62,7 +104,7 @@ pub(crate) struct Estimated {
 }
 
 impl Survey {
-    pub fn build(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<Self, EstimationError> {
+    pub fn build(table: Cow<'_, Table>, plan: &Plan, folder: Option<&Path>) -> Result<Self, EstimationError> {
         let table = prepare(table, plan)?;
         let design = Design::build(&table, &plan.design, folder)?;
         let steps = weighting::compile(&table, &design, &plan.adjust)?;
@@ -78,6 +120,7 @@ impl Survey {
             let holds = Expression::parse(condition)?.holds(&table)?;
             domain.iter_mut().zip(holds).for_each(|(d, h)| *d &= h);
         }
+        let whole = (weights.iter().filter(|w| **w != 0.0).count(), OnceLock::new());
         let corrections = if replicates.is_some() { Vec::new() } else { corrections(&design, projections) };
         Ok(Self {
             table,
@@ -87,6 +130,7 @@ impl Survey {
             strata_columns: plan.design.strata.clone(),
             replicates,
             corrections,
+            whole,
         })
     }
 
@@ -105,13 +149,15 @@ impl Survey {
 
     /// Degrees of freedom of a domain given by its rows.
     pub fn degrees(&self, rows: &[usize]) -> f64 {
-        match &self.replicates {
+        let compute = || match &self.replicates {
             Some(replicates) => replicates.degrees(rows),
             None => {
                 let (psus, strata) = self.design.touched(rows.iter().copied());
                 psus as f64 - strata as f64
             }
-        }
+        };
+        // Domains hold rows with a weight only, so as many rows as that are all of them.
+        if rows.len() == self.whole.0 { *self.whole.1.get_or_init(compute) } else { compute() }
     }
 
     /// Whether the variance of a domain depends on which strata it leaves with one PSU.
@@ -128,33 +174,25 @@ impl Survey {
 
     fn totals_under(&self, blocks: &[Block], weights: &[f64], residualise: bool) -> Totals {
         let units = &self.design.stages[self.design.stages.len() - 1];
-        let k: usize = blocks.iter().map(|b| b.levels).sum();
-        let mut all = vec![0.0; k];
-        let mut sums = Matrix::zeros(units.count(), k);
         let corrections: &[Correction] = if residualise { &self.corrections } else { &[] };
+        // Blocks side by side, each in row order: the sums do not depend on the number of threads.
+        let parts: Vec<Part> = blocks.par_iter().map(|b| Part::of(b, units, weights, corrections)).collect();
+        let k: usize = blocks.iter().map(|b| b.levels).sum();
+        let mut all = Vec::with_capacity(k);
+        let mut sums = Matrix::zeros(units.count(), k);
         let mut crossed: Vec<Matrix> =
             corrections.iter().map(|c| Matrix::zeros(c.projection.auxiliary.width(), k)).collect();
-        let mut first = 0;
-        for block in blocks {
-            for (row, code) in block.codes.iter().enumerate() {
-                if *code == MISSING {
-                    continue;
+        for part in parts {
+            let first = all.len();
+            let copy = |from: &Matrix, to: &mut Matrix| {
+                for row in 0..from.rows {
+                    let start = row * k + first;
+                    to.values[start..start + from.columns].copy_from_slice(from.row(row));
                 }
-                let column = first + *code as usize;
-                let x = weights[row] * block.values.as_ref().map_or(1.0, |v| v[row]);
-                if x == 0.0 {
-                    continue;
-                }
-                all[column] += x;
-                sums.values[units.units[row] as usize * k + column] += x;
-                for (correction, crossed) in corrections.iter().zip(&mut crossed) {
-                    let scaled = x * correction.projection.multiplier[row];
-                    correction.projection.auxiliary.each(row, |q, z| {
-                        crossed.values[q * k + column] += scaled * z;
-                    });
-                }
-            }
-            first += block.levels;
+            };
+            copy(&part.units, &mut sums);
+            part.crossed.iter().zip(&mut crossed).for_each(|(from, to)| copy(from, to));
+            all.extend(part.all);
         }
         let mut coefficients: Vec<Matrix> = Vec::with_capacity(corrections.len());
         for (correction, mut right) in corrections.iter().zip(crossed) {

@@ -4,8 +4,8 @@ use crate::disclosure::{Cell, Figure, SafeTable};
 
 /// Writes a table as CSV (UTF-8, comma, RFC 4180 quoting). Shares stand as 0–1 with six decimals, an interval
 /// takes two columns, a hidden figure is `…`, a missing one is empty. A text that a spreadsheet would take for
-/// a formula is led by an apostrophe.
-pub fn csv(table: &SafeTable) -> String {
+/// a formula is led by an apostrophe. A `label` (synthetic data) stands in a last column of every row.
+pub fn csv(table: &SafeTable, label: Option<&str>) -> String {
     let is_interval: Vec<bool> = (0..table.columns.len())
         .map(|i| {
             table
@@ -23,6 +23,7 @@ pub fn csv(table: &SafeTable) -> String {
             heads.push(head.clone());
         }
     }
+    heads.extend(label.map(|_| "Ghi chú".to_owned()));
     let mut text = line(heads.iter().map(|h| quoted(h)));
     for row in table.rows() {
         let mut fields = Vec::new();
@@ -37,6 +38,7 @@ pub fn csv(table: &SafeTable) -> String {
                 }
             }
         }
+        fields.extend(label.map(quoted));
         text.push_str(&line(fields));
     }
     text

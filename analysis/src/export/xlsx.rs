@@ -100,6 +100,7 @@ fn write_list(
     formats: &Formats,
 ) -> Result<(), XlsxError> {
     sheet.set_name("Mục lục")?;
+    sheet.set_print_fit_to_pages(1, 0).set_paper_size(9);
     sheet.set_column_width(0, 12)?.set_column_width(1, 90)?;
     sheet.write_string_with_format(0, 0, &about.title, &formats.title)?;
     let mut row = 1;
@@ -119,6 +120,11 @@ fn write_list(
         row += 1;
     }
     Ok(())
+}
+
+/// Lines that a text takes in a column of so many letters; a word that does not fit leaves room.
+fn lines(letters: usize, width: f64) -> f64 {
+    (letters as f64 * 1.15 / width).ceil().max(1.0)
 }
 
 /// Columns that a table's column takes: two for an interval.
@@ -150,6 +156,7 @@ fn write_table(
     let spans = spans(table);
     let head_row = row + 1;
     let mut column = 0;
+    let (mut head_lines, mut widths) = (1.0_f64, Vec::new());
     for (i, (head, span)) in table.columns.iter().zip(&spans).enumerate() {
         let widest = table
             .rows()
@@ -167,10 +174,21 @@ fn write_table(
             sheet.write_string_with_format(head_row, column, head, &formats.head)?;
             sheet.set_column_width(column, width)?;
         }
+        // Rows of wrapped text do not grow by themselves in every program.
+        let head = head.chars().count() + if *span == 2 { 6 } else { 0 };
+        let width = if *span == 2 { 12.0 } else { width };
+        head_lines = head_lines.max(lines(head, width));
+        widths.push(width);
         column += span;
     }
+    sheet.set_row_height(head_row, 15.0 * head_lines)?;
     row = head_row + 1;
     for cells in table.rows() {
+        let tallest = cells.iter().zip(&widths).map(|(cell, width)| match cell {
+            Cell::Text(text) => lines(text.chars().count(), *width),
+            _ => 1.0,
+        });
+        sheet.set_row_height(row, 15.0 * tallest.fold(1.0, f64::max))?;
         let mut column = 0;
         for (cell, span) in cells.iter().zip(&spans) {
             write_cell(sheet, (row, column), cell, *span, formats)?;
@@ -186,6 +204,7 @@ fn write_table(
         sheet.set_footer(format!("&C{}", label.replace('&', "&&")));
     }
     for note in cells::notes(table) {
+        let note = note.replace("Số trong ngoặc đơn", "Số nghiêng, màu xám");
         sheet.write_string_with_format(row, 0, &note, &formats.note)?;
         row += 1;
     }

@@ -1,5 +1,7 @@
 //! Allocation as a plan asks for it: checks the request, applies a rule within its bounds, reports precision.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::allocation::{
-    Known, Score, largest_remainder, neyman_exact, scores, share, share_budget, share_variance,
+    Known, Ordered, Score, largest_remainder, neyman_exact, scores, share, share_budget, share_variance,
     variance_of_mean,
 };
 use super::frame::Frame;
@@ -530,19 +532,20 @@ impl Request<'_> {
         let inside = share_budget(&score, &cost, budget, &self.low, &self.high);
         let mut n: Vec<u64> = inside.iter().map(|x| (x + 1e-9).floor() as u64).collect();
         let mut left = budget - n.iter().zip(&cost).map(|(n, c)| *n as f64 * c).sum::<f64>();
-        // What the floors leave over buys units where they lower the variance most for their price.
-        loop {
-            let gain = |h: usize| {
-                let now = n[h] as f64;
-                let before = if n[h] == 0 { f64::INFINITY } else { 1.0 / now };
-                (self.population[h] * sd[h]).powi(2) * (before - 1.0 / (now + 1.0)) / cost[h]
-            };
-            let next = (0..n.len())
-                .filter(|h| cost[*h] <= left + 1e-9 && ((n[*h] + 1) as f64) <= self.high[*h] && sd[*h] > 0.0)
-                .max_by(|a, b| gain(*a).total_cmp(&gain(*b)).then(b.cmp(a)));
-            let Some(h) = next else { break };
-            n[h] += 1;
-            left -= cost[h];
+        // What the floors leave over buys units where they lower the variance most for their price. A stratum
+        // that is too dear now stays so, since the rest only shrinks.
+        let gain = |h: usize, n: u64| {
+            let before = if n == 0 { f64::INFINITY } else { 1.0 / n as f64 };
+            Ordered((self.population[h] * sd[h]).powi(2) * (before - 1.0 / (n as f64 + 1.0)) / cost[h])
+        };
+        let mut best: BinaryHeap<(Ordered, Reverse<usize>)> =
+            (0..n.len()).filter(|h| sd[*h] > 0.0).map(|h| (gain(h, n[h]), Reverse(h))).collect();
+        while let Some((_, Reverse(h))) = best.pop() {
+            if cost[h] <= left + 1e-9 && ((n[h] + 1) as f64) <= self.high[h] {
+                n[h] += 1;
+                left -= cost[h];
+                best.push((gain(h, n[h]), Reverse(h)));
+            }
         }
         Ok((real, n))
     }

@@ -239,8 +239,9 @@ pub fn neyman_exact(population: &[f64], sd: &[f64], total: u64, low: &[u64], hig
     n
 }
 
+/// A number as the key of a heap.
 #[derive(PartialEq)]
-struct Ordered(f64);
+pub(super) struct Ordered(pub(super) f64);
 
 impl Eq for Ordered {}
 

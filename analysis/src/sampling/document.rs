@@ -1,4 +1,4 @@
-//! A drawn sample and its documentation: `sample.csv` and `sample.design.json`.
+//! A drawn sample and its documentation: `sample.csv` and `sample.csv.design.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -91,7 +91,7 @@ impl Drawn {
         self.sample.to_csv()
     }
 
-    /// Writes the sample to `output` and its design beside it (`sample.csv`, `sample.design.json`).
+    /// Writes the sample to `output` and its design beside it (`sample.csv`, `sample.csv.design.json`).
     ///
     /// Returns what the user should hear: that the frame is another than at the last draw into this file.
     pub fn write(&self, output: &Path) -> Result<Vec<String>, SamplingError> {
@@ -174,7 +174,9 @@ impl Drawn {
     }
 }
 
-/// `sample.csv` → `sample.design.json`.
+/// `sample.csv` → `sample.csv.design.json`.
 pub fn design_path(output: &Path) -> PathBuf {
-    output.with_extension("design.json")
+    let mut name = output.as_os_str().to_owned();
+    name.push(".design.json");
+    PathBuf::from(name)
 }

@@ -16,7 +16,7 @@ use super::plan::{Plan, Stage};
 use super::probabilities::{equal, proportional_to_size};
 use super::problem::{Problem, SamplingError};
 use super::sample::{Row, sample_table};
-use super::selection::{Method, SAMPFORD_CELLS, select, simple_random, successive};
+use super::selection::{Method, PIVOTAL_UNITS, SAMPFORD_CELLS, select, simple_random, successive};
 use super::strata::{Formed, form};
 use crate::table::{Column, Table};
 
@@ -246,7 +246,7 @@ impl Draw<'_> {
                 Some(None) => return Ok(()),
                 None => (self.frame.numbers(of)?[unit.rows[0]] as usize, 0),
             };
-            let take = take + released as u64;
+            let take = take.saturating_add(released as u64);
             let reserve = stage.reserve.saturating_sub(released as u64);
             let stage = Stage { reserve, ..stage.clone() };
             self.remember_short(depth, units, take, &path);
@@ -309,7 +309,7 @@ impl Draw<'_> {
         })?;
         let mut chance = Chance::new(self.seed, label);
         if stage.method == Method::Srs {
-            let drawn = simple_random(units, if n == 0 { 0 } else { n + reserve }, &mut chance);
+            let drawn = simple_random(units, if n == 0 { 0 } else { n.saturating_add(reserve) }, &mut chance);
             let units = drawn.iter().enumerate().map(|(k, at)| (*at, pi[*at], k < n)).collect();
             return Ok(Picked { units, pi });
         }
@@ -318,6 +318,13 @@ impl Draw<'_> {
                 label,
                 format!("Sampford's design of {n} among {units} units needs too large a table"),
                 "use `pps_brewer` or `pps_systematic`, or more strata",
+            ));
+        }
+        if stage.method == Method::LocalPivotal && units > PIVOTAL_UNITS {
+            return Err(SamplingError::one(
+                label,
+                format!("looking for the neighbours of {units} units would take too long"),
+                format!("form strata of at most {PIVOTAL_UNITS} units, or draw by another method"),
             ));
         }
         let main = select(stage.method, &pi, stage.start, places, &mut chance);

@@ -25,6 +25,9 @@ pub struct Frame {
     pub typed: Table,
 }
 
+/// Most units below one unit of the frame; more is a slip of the keyboard, and each would be numbered.
+pub(super) const MOST_UNITS: f64 = 1e7;
+
 /// Shares of a row may miss 1 by this much: they are rounded in the file.
 const SHARE_ROUNDING: f64 = 1e-3;
 
@@ -166,19 +169,21 @@ impl Frame {
     /// Numbers that are missing, negative or (for counts) not whole.
     fn sizes(&self, column: &str, plan: &Plan, whole: bool, problems: &mut Vec<Problem>) {
         let Some(cells) = self.typed.get(column) else { return };
-        let kind = if whole { "a whole number, 0 or more" } else { "a number, 0 or more" };
+        let kind = if whole { "a whole number from 0 to 10,000,000" } else { "a number, 0 or more" };
+        let good = |value: f64| {
+            value.is_finite() && value >= 0.0 && !(whole && (value.fract() != 0.0 || value > MOST_UNITS))
+        };
         for row in 0..cells.len() {
             let what = match (cells, cells.text(row)) {
                 (_, None) => "is empty".to_owned(),
                 (Column::Number(values), Some(text)) => {
-                    let value = values[row];
-                    if value.is_finite() && value >= 0.0 && !(whole && value.fract() != 0.0) {
+                    if good(values[row]) {
                         continue;
                     }
                     format!("is `{text}`")
                 }
                 (Column::Category { .. }, Some(text)) => match crate::table::parse_number(&text) {
-                    Some(value) if value >= 0.0 && !(whole && value.fract() != 0.0) => continue,
+                    Some(value) if good(value) => continue,
                     _ => format!("is `{text}`"),
                 },
             };
@@ -222,7 +227,7 @@ impl Frame {
                 problems.push(Problem::new(
                     self.cell(row, "share_*", plan),
                     format!("the shares add to {:.4}, not to 1", sum),
-                    "correct them, or put the rest into a last group",
+                    "correct them, put the rest into a last group, or rename columns that are no parts of one whole",
                 ));
             }
         }

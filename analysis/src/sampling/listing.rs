@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::frame::MOST_UNITS;
 use super::plan::Plan;
 use super::problem::{Problem, SamplingError, suggestion};
 use crate::table::Table;
@@ -35,7 +36,7 @@ impl Listing {
         }
         let whole = |column: &str, row: usize| -> Option<usize> {
             let value = crate::table::parse_number(&table.get(column)?.text(row)?)?;
-            (value >= 0.0 && value.fract() == 0.0 && value < 1e9).then_some(value as usize)
+            (value >= 0.0 && value.fract() == 0.0 && value <= MOST_UNITS).then_some(value as usize)
         };
         let mut counts: HashMap<String, (usize, usize, usize)> = HashMap::new();
         for row in 0..table.height() {

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`plan`] says what a plan may contain, [`frame`] checks the list of units,
 //! [`strata`] forms and merges strata, [`allocation`] and [`bethel`] share the sample among them,
-//! [`probabilities`] and [`selection`] hold the methods, [`draw`] puts them together and
+//! [`probabilities`] and [`selection`] hold the methods, [`mod@draw`] puts them together and
 //! [`document`] writes the result. [`size`] answers "how many", [`household`] "which adult".
 
 pub mod allocate;

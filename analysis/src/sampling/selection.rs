@@ -110,6 +110,9 @@ pub fn successive(size: &[f64], n: usize, chance: &mut Chance) -> Vec<usize> {
     drawn
 }
 
+/// Most units of one stratum for the local pivotal method: each step looks at all that are left.
+pub const PIVOTAL_UNITS: usize = 20_000;
+
 /// Largest number of table cells (units × sample size) for Sampford's design in one stratum: 400 MB.
 pub const SAMPFORD_CELLS: usize = 25_000_000;
 

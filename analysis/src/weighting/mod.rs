@@ -10,6 +10,7 @@ mod rake;
 pub(crate) mod steps;
 mod trim;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 pub use diagnosis::{Category, Diagnosis, Distribution, Extreme, MarginCheck, StepReport};
@@ -59,7 +60,7 @@ pub fn weight(table: &Table, plan: &Plan) -> Result<Weighted, EstimationError> {
 
 /// As [`weight`]; `folder` is where the plan's other files (joint probabilities, replicates) lie.
 pub fn weight_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<Weighted, EstimationError> {
-    let table = prepare(table, plan)?;
+    let table = prepare(Cow::Borrowed(table), plan)?;
     let design = Design::build(&table, &plan.design, folder)?;
     let steps = compile(&table, &design, &plan.adjust)?;
     let adjusted = run(&steps, &design.base_weights)?;

@@ -24,7 +24,7 @@ fn table() -> SafeTable {
 #[test]
 fn csv_quotes_disarms_formulas_and_hides() {
     assert_eq!(
-        csv(&table()),
+        csv(&table(), None),
         "Nhóm,Tỷ lệ,KTC 95% (từ),KTC 95% (đến),n\r\n\
          \"Nam, nữ\",0.61,0.59,0.63,900\r\n\
          \"'=HYPERLINK(\"\"x\"\")\",…,…,…,…\r\n\
@@ -33,8 +33,15 @@ fn csv_quotes_disarms_formulas_and_hides() {
 }
 
 #[test]
+fn every_row_of_a_synthetic_csv_says_so() {
+    let text = csv(&table(), Some("DỮ LIỆU MÔ PHỎNG"));
+    assert!(text.starts_with("Nhóm,Tỷ lệ,KTC 95% (từ),KTC 95% (đến),n,Ghi chú\r\n"));
+    assert!(text.lines().skip(1).all(|line| line.ends_with(",DỮ LIỆU MÔ PHỎNG")));
+}
+
+#[test]
 fn a_table_without_rows_is_its_head() {
-    assert_eq!(csv(&SafeTable::new("", ["a", "b"])), "a,b\r\n");
+    assert_eq!(csv(&SafeTable::new("", ["a", "b"]), None), "a,b\r\n");
 }
 
 #[test]

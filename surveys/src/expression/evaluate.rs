@@ -143,7 +143,19 @@ pub(super) fn value(expr: &Expr, scope: &Scope<'_>, at: At<'_>) -> Result<Value,
         Expr::Text(text) => Ok(Value::Text(text.clone())),
         Expr::Question(name) => Err(EvaluateError::new(format!("`${{{name}}}` has not been given its path"))),
         Expr::Negate(inner) => Ok(Value::Number(-value(inner, scope, at)?.number(scope)?)),
-        Expr::Binary(operator, left, right) => binary(*operator, left, right, scope, at),
+        Expr::Binary(..) => {
+            // `a or b or c …` leans to the left; going down in a loop keeps long chains off the stack.
+            let (mut first, mut rest) = (expr, Vec::new());
+            while let Expr::Binary(operator, left, right) = first {
+                rest.push((*operator, right));
+                first = left;
+            }
+            let mut so_far = value(first, scope, at)?;
+            for (operator, right) in rest.into_iter().rev() {
+                so_far = binary(operator, so_far, right, scope, at)?;
+            }
+            Ok(so_far)
+        }
         Expr::Call(function, arguments) => functions::call(*function, arguments, scope, at),
         Expr::Path(path) => Ok(Value::Nodes(nodes(path, scope, at)?)),
     }
@@ -151,12 +163,11 @@ pub(super) fn value(expr: &Expr, scope: &Scope<'_>, at: At<'_>) -> Result<Value,
 
 fn binary(
     operator: Operator,
-    left: &Expr,
+    a: Value,
     right: &Expr,
     scope: &Scope<'_>,
     at: At<'_>,
 ) -> Result<Value, EvaluateError> {
-    let a = value(left, scope, at)?;
     // The right side of a settled `and` or `or` is not evaluated.
     match operator {
         Operator::And if !a.boolean(scope)? => return Ok(Value::Boolean(false)),

@@ -7,6 +7,8 @@ use super::syntax::{Axis, Expr, Operator, Path, Start, Step, Test};
 
 /// Deep enough for any form, shallow enough for any stack.
 const DEEPEST: usize = 200;
+/// Most operators of one strength in a row.
+const LONGEST: usize = 2_000;
 
 pub(super) fn parse(source: &str) -> Result<Expr, ParseError> {
     let tokens = tokens(source)?;
@@ -98,7 +100,7 @@ impl Parser<'_> {
     fn binary_row(&mut self, level: usize) -> Result<Expr, ParseError> {
         let Some(row) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.binary(level + 1)?;
-        loop {
+        for _ in 0..LONGEST {
             let operator = match self.peek() {
                 Some(Token::Mark(mark) | Token::Word(mark)) => row.iter().find(|(word, _)| word == mark),
                 _ => None,
@@ -108,6 +110,7 @@ impl Parser<'_> {
             let right = self.binary(level + 1)?;
             left = Expr::Binary(*operator, Box::new(left), Box::new(right));
         }
+        Err(self.fail("the expression is too long; split it over several calculations"))
     }
 
     fn unary(&mut self) -> Result<Expr, ParseError> {
@@ -116,11 +119,14 @@ impl Parser<'_> {
             return Ok(Expr::Negate(Box::new(inner)));
         }
         let mut left = self.path()?;
-        while self.take("|") {
+        for _ in 0..LONGEST {
+            if !self.take("|") {
+                return Ok(left);
+            }
             let right = self.path()?;
             left = Expr::Binary(Operator::Union, Box::new(left), Box::new(right));
         }
-        Ok(left)
+        Err(self.fail("the expression is too long; split it over several calculations"))
     }
 
     /// A location path, or a primary expression with filters and further steps.

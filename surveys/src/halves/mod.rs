@@ -45,7 +45,7 @@ pub fn split(form: &Compiled, xml: &[u8]) -> Result<Halves, ReadError> {
     let root = tree.root();
     for node in tree.descendants_or_self(root) {
         let around = tree.get(node).parent.is_some_and(|parent| cut[parent.index()]);
-        let meta = tree.get(node).parent == Some(root) && &*tree.get(node).name == "meta";
+        let meta = &*tree.get(node).name == "meta" && item_of(form, &tree, node).is_none();
         let field = item_of(form, &tree, node).is_some_and(|item| item.field);
         cut[node.index()] |= around || meta || field;
     }

@@ -288,7 +288,8 @@ const PERSONAL: [(&str, &str, &[&str]); 8] = [
 ];
 
 /// A sentence with these words forbids, and does not ask.
-const FORBIDS: [&str; 6] = ["không ghi", "không hỏi", "không phải", "do not", "never write", "not an"];
+const FORBIDS: [&str; 7] =
+    ["không ghi", "không hỏi", "không phải", "do not", "never write", "no names", "not an"];
 
 /// Questions whose wording looks as if it asked for something personal: each needs a second
 /// person's confirmation, with the reason kept. No refusal: the words may be harmless.

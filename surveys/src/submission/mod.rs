@@ -107,10 +107,13 @@ pub(crate) fn place(form: &Compiled, tree: &mut Tree, stranger: &mut dyn FnMut(&
                     continue;
                 }
                 Around::Root => form.child(None, &name),
-                Around::Meta if &*name == "deprecatedID" => {
+                // Written by clients: edits name the instance before, entities hang under any `meta`.
+                Around::Meta if matches!(&*name, "deprecatedID" | "rootUuid") => {
                     open.push((child, Around::Leaf));
                     continue;
                 }
+                Around::Meta if &*name == "entity" => continue,
+                Around::Item(item) if &*name == "meta" && form.items[item].stored().is_none() => continue,
                 Around::Meta => form.in_meta(&name),
                 Around::Item(item) if is_seal(&name) && form.items[item].sealed == Some(item) => {
                     open.push((child, Around::Leaf));

@@ -43,6 +43,9 @@ impl Workbook {
 const EMPTY_COLUMNS: usize = 20;
 const EMPTY_ROWS: usize = 60;
 
+/// Columns behind these are not read.
+const MOST_COLUMNS: usize = 2_000;
+
 /// Reads a file by the ending of its name.
 ///
 /// Errors: the file is not what its name says, or a header stands twice.
@@ -95,30 +98,48 @@ fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Vec<Problem>> {
         calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
     let mut sheets = Vec::new();
     for name in workbook.sheet_names() {
-        let range = workbook.worksheet_range(&name).map_err(|error| unreadable(&error))?;
-        let mut rows = Vec::new();
-        if let (Some((_, first_column)), Some((last_row, last_column))) = (range.start(), range.end()) {
-            let mut empty = 0;
-            for row in 0..=last_row {
-                let cells: Vec<String> = (0..=last_column)
-                    .map(|column| {
-                        if column < first_column {
-                            String::new()
-                        } else {
-                            range.get_value((row, column)).map_or_else(String::new, cell)
-                        }
-                    })
-                    .collect();
-                empty = if cells.iter().all(String::is_empty) { empty + 1 } else { 0 };
-                rows.push(cells);
-                if empty > EMPTY_ROWS {
-                    break;
-                }
+        let mut rows = Rows::default();
+        if let Sheets::Xlsx(workbook) = &mut workbook {
+            // Cell by cell: a lone cell in the last corner must not cost the memory of the whole sheet.
+            let mut cells = workbook.worksheet_cells_reader(&name).map_err(|error| unreadable(&error))?;
+            while let Some(next) = cells.next_cell().map_err(|error| unreadable(&error))? {
+                rows.put(next.get_position(), cell(&Data::from(next.get_value().clone())));
+            }
+        } else {
+            let range = workbook.worksheet_range(&name).map_err(|error| unreadable(&error))?;
+            let (first_row, first_column) = range.start().unwrap_or_default();
+            for (row, column, value) in range.used_cells() {
+                let at = |first: u32, offset: usize| {
+                    first.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
+                };
+                rows.put((at(first_row, row), at(first_column, column)), cell(value));
             }
         }
-        sheets.push(RawSheet { name, rows });
+        sheets.push(RawSheet { name, rows: rows.0 });
     }
     Ok(sheets)
+}
+
+/// Rows that grow with their cells.
+#[derive(Default)]
+struct Rows(Vec<Vec<String>>);
+
+impl Rows {
+    /// Cells come row by row. Those behind a gap that ends a sheet, or far to the right, are left out.
+    fn put(&mut self, (row, column): (u32, u32), value: String) {
+        let (row, column) = (row as usize, column as usize);
+        if value.is_empty() || row > self.0.len() + EMPTY_ROWS || column >= MOST_COLUMNS {
+            return;
+        }
+        if self.0.len() <= row {
+            self.0.resize_with(row + 1, Vec::new);
+        }
+        let cells = &mut self.0[row];
+        if cells.len() <= column {
+            cells.resize_with(column + 1, String::new);
+        }
+        cells[column] = value;
+    }
 }
 
 /// A cell's value as XLSForm reads it.
@@ -143,8 +164,11 @@ fn number_text(number: f64) -> String {
 
 /// `YYYY-MM-DD hh:mm:ss`, or `hh:mm:ss` for a time alone.
 fn date_time(time: &ExcelDateTime) -> String {
-    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
-    let clock = format!("{hour:02}:{minute:02}:{second:02}");
+    let (year, month, day, hour, minute, second, thousandths) = time.to_ymd_hms_milli();
+    let mut clock = format!("{hour:02}:{minute:02}:{second:02}");
+    if thousandths > 0 {
+        clock.push_str(&format!(".{thousandths:03}000"));
+    }
     if time.as_f64() < 1.0 { clock } else { format!("{year:04}-{month:02}-{day:02} {clock}") }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// One problem of a form. Rows count from 1, the header is row 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// `survey`, `choices`, `settings` …; empty where the whole file is meant.
     pub sheet: String,

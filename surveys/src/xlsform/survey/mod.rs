@@ -56,7 +56,6 @@ impl Open {
 
 struct Reader<'r> {
     questionnaire: &'r mut Questionnaire,
-    default_language: &'r str,
     stack: Vec<Open>,
     /// The list of the `table-list` group that is being read: `Some(None)` before its first select.
     table_list: Option<Option<String>>,
@@ -84,7 +83,6 @@ pub fn read(
     }
     let mut reader = Reader {
         questionnaire,
-        default_language,
         stack: vec![Open::root()],
         table_list: None,
         meta: Vec::new(),
@@ -601,7 +599,6 @@ impl Reader<'_> {
         }
         self.questionnaire.nodes = nodes;
         self.questionnaire.meta = self.meta;
-        debug_assert!(!self.default_language.is_empty());
         self.uses
     }
 }
