@@ -97,7 +97,7 @@ fn flags(form: &ReadForm, submission: &Submission) -> Vec<String> {
 pub enum Ties {
     /// Random, as protection.md rule 4 asks.
     Random,
-    /// From the wave key and the instance id: for the synthetic demo alone, so that its files are the same each time.
+    /// From the wave key, the instance id and the content: for the synthetic demo alone, so that its files are the same each time.
     Derived,
 }
 
@@ -206,7 +206,8 @@ impl Receiver {
         let token = match self.ties {
             Ties::Random => None,
             Ties::Derived => {
-                let name = key.name("demo tie", &[instance_id.as_bytes()]);
+                // With the content: what comes under a taken id with other content must keep answers of its own.
+                let name = key.name("demo tie", &[instance_id.as_bytes(), &xml]);
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(&name[..16]);
                 Some(uuid::Builder::from_random_bytes(bytes).into_uuid())

@@ -1,7 +1,7 @@
 //! `langnghe estimate`: a complete, repeatable analysis of a CSV or Parquet file.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use analysis::estimation::{self, Plan, format};
 
@@ -28,8 +28,14 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
-    let results = estimation::run(&plan, &super::folder_of(&args.plan))
-        .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+    let folder = super::folder_of(&args.plan);
+    if let Some(output) = &args.output {
+        let data = plan.data.as_ref().map(|data| folder.join(data));
+        let inputs: Vec<&Path> = data.iter().chain([&args.plan]).map(PathBuf::as_path).collect();
+        super::keep_inputs(output, &inputs)?;
+    }
+    let results =
+        estimation::run(&plan, &folder).map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
     for warning in &results.warnings {
         eprintln!("langnghe: warning: {warning}");
     }

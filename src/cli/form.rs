@@ -101,7 +101,8 @@ fn read(file: &Path) -> anyhow::Result<Questionnaire> {
 
 fn told(file: &Path, problems: &[impl ToString]) -> anyhow::Error {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    anyhow!("{}: {} problems\n{}", file.display(), lines.len(), lines.join("\n"))
+    let noun = if lines.len() == 1 { "problem" } else { "problems" };
+    anyhow!("{}: {} {noun}\n{}", file.display(), lines.len(), lines.join("\n"))
 }
 
 fn compile(file: &Path) -> anyhow::Result<Compiled> {
@@ -120,6 +121,7 @@ fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
     if args.output.extension().is_none_or(|ending| ending != "xml") {
         return Err(anyhow!("{}: an XForm is written to a file that ends in .xml", args.output.display()));
     }
+    super::keep_inputs(&args.output, &[&args.input])?;
     let xml = xform::write(&read(&args.input)?).map_err(|problems| told(&args.input, &problems))?;
     super::write_output(Some(&args.output), xml.as_bytes())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use analysis::table::Table;
+use analysis::table::{Column, Table};
 use anyhow::{Context, anyhow};
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
@@ -116,7 +116,11 @@ fn weights(respondents: &Table) -> anyhow::Result<Table> {
         .into_iter()
         .map(|name| Ok((name, respondents.column(name)?.clone())))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Table::from_columns(picked)?)
+    let mut table = Table::from_columns(picked)?;
+    // As the frame says it, and with it the sample.
+    let synthetic = vec![Some("yes"); respondents.height()];
+    table.push("synthetic", Column::from_texts(synthetic))?;
+    Ok(table)
 }
 
 /// Questions that the workbook marks `bind::ln:sensitive`.
