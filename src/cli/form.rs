@@ -23,7 +23,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe form check questionnaire.xlsx")]
 pub struct CheckArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     file: PathBuf,
 }
 
@@ -31,7 +31,7 @@ pub struct CheckArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe form convert questionnaire.xlsx questionnaire.xml")]
 pub struct ConvertArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     input: PathBuf,
     /// XForm to write (.xml)
     output: PathBuf,
@@ -39,9 +39,11 @@ pub struct ConvertArgs {
 
 /// Điền phiếu ngẫu nhiên hợp lệ để thử · Random valid interviews
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers")]
+#[command(
+    after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers"
+)]
 pub struct AnswerArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     file: PathBuf,
     #[arg(long, value_name = "N")]
     seed: u64,
@@ -68,7 +70,7 @@ enum Format {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe form validate questionnaire.xlsx answers/0001.xml --format json")]
 pub struct ValidateArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     form: PathBuf,
     /// Instance XML
     #[arg(required = true)]
@@ -90,7 +92,10 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
 
 fn read(file: &Path) -> anyhow::Result<Questionnaire> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let read = xlsform::read(&name, &super::read_bytes(file)?).map_err(|problems| told(file, &problems))?;
+    let bytes = super::read_bytes(file)?;
+    let is_xform = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml"));
+    let read = if is_xform { xform::read(&bytes) } else { xlsform::read(&name, &bytes) };
+    let read = read.map_err(|problems| told(file, &problems))?;
     for warning in &read.warnings {
         eprintln!("langnghe: warning: {}: {warning}", file.display());
     }
@@ -124,7 +129,8 @@ fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
 
 fn answer_forms(args: &AnswerArgs) -> anyhow::Result<()> {
     let form = compile(&args.file)?;
-    let start = Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or_else(|| anyhow!("no such moment"))?;
+    let start =
+        Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or_else(|| anyhow!("no such moment"))?;
     std::fs::create_dir_all(&args.output)
         .map_err(|e| anyhow!("{}: cannot be made ({e}); choose another --output", args.output.display()))?;
     for number in 1..=args.count {

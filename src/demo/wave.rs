@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::db::{AnswerVault, CaseRole, FieldVault, Listing, NewCase, NewForm, Project, ProjectKind};
 use crate::demo::instrument::{Instrument, PublishedForm};
 use crate::demo::interviewing;
-use crate::demo::simulation::{Fieldwork, Sample, Truth, dwellings, draw_dwellings};
+use crate::demo::simulation::{Fieldwork, Sample, Truth, draw_dwellings, dwellings};
 use crate::demo::tablet::{Outgoing, Sent, send_all};
 use crate::intake::{Receiver, Ties};
 use crate::jobs::analysis_file::CaseRecord;
@@ -93,7 +93,12 @@ pub fn prepare(
     Ok(Wave { receiver, survey, listing, tokens, app_users, custodian, seed })
 }
 
-fn find_or_create(field: &FieldVault, kind: ProjectKind, name: &str, now: DateTime<Utc>) -> anyhow::Result<i64> {
+fn find_or_create(
+    field: &FieldVault,
+    kind: ProjectKind,
+    name: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<i64> {
     let known = field.read(|db| db.list_projects())?.into_iter().find(|project| project.name == name);
     let project: Project = match known {
         Some(project) => project,
@@ -146,7 +151,12 @@ impl Wave {
     }
 
     /// Enumerators list the villages; what the server got becomes the list of dwellings.
-    pub fn list_dwellings(&self, instrument: &Instrument, sample: &Sample, server: SocketAddr) -> anyhow::Result<()> {
+    pub fn list_dwellings(
+        &self,
+        instrument: &Instrument,
+        sample: &Sample,
+        server: SocketAddr,
+    ) -> anyhow::Result<()> {
         let form = compile(&instrument.listing)?;
         let outgoing = sample
             .listing
@@ -178,9 +188,11 @@ impl Wave {
         for record in stored {
             let answer_half =
                 answers.get(&record.token).ok_or_else(|| anyhow!("a listing has lost its answers"))?;
-            let xml = surveys::halves::join(&record.xml, answer_half).context("a listing's halves do not fit")?;
+            let xml =
+                surveys::halves::join(&record.xml, answer_half).context("a listing's halves do not fit")?;
             let submission = submission::read(&form.compiled, &xml).context("a listing cannot be read")?;
-            let village = form.text(&submission, "village").ok_or_else(|| anyhow!("a listing names no village"))?;
+            let village =
+                form.text(&submission, "village").ok_or_else(|| anyhow!("a listing names no village"))?;
             let households = form
                 .text(&submission, "households")
                 .and_then(|n| n.parse().ok())
@@ -193,7 +205,12 @@ impl Wave {
     }
 
     /// Draws the dwellings among the listed ones and stores them as cases.
-    pub fn create_cases(&self, instrument: &Instrument, truth: &Truth, sample: &Sample) -> anyhow::Result<()> {
+    pub fn create_cases(
+        &self,
+        instrument: &Instrument,
+        truth: &Truth,
+        sample: &Sample,
+    ) -> anyhow::Result<()> {
         if !self.receiver.field.read(|db| db.list_cases(self.survey))?.is_empty() {
             return Ok(());
         }
@@ -306,7 +323,9 @@ fn reporting_areas(truth: &Truth, sample: &Sample) -> HashMap<String, String> {
     }
     in_frame
         .into_iter()
-        .filter(|(area, n)| *n >= FRAME_VILLAGES && in_sample.get(area).is_some_and(|n| *n >= SAMPLE_VILLAGES))
+        .filter(|(area, n)| {
+            *n >= FRAME_VILLAGES && in_sample.get(area).is_some_and(|n| *n >= SAMPLE_VILLAGES)
+        })
         .map(|(area, _)| (area.to_owned(), area.to_owned()))
         .collect()
 }

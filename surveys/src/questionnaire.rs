@@ -292,6 +292,15 @@ impl Node {
         }
     }
 
+    /// As [`Node::children`], to be changed.
+    pub fn children_mut(&mut self) -> &mut [Node] {
+        match &mut self.body {
+            Body::Question(_) => &mut [],
+            Body::Group(group) => &mut group.children,
+            Body::Repeat(repeat) => &mut repeat.children,
+        }
+    }
+
     pub fn question(&self) -> Option<&Question> {
         match &self.body {
             Body::Question(question) => Some(question),

@@ -6,9 +6,11 @@ mod body;
 mod entities;
 mod instances;
 mod itext;
+mod read;
 mod xml;
 
 pub(crate) use instances::sources;
+pub use read::read;
 
 use std::collections::{HashMap, HashSet};
 
