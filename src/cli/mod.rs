@@ -90,9 +90,8 @@ fn folder_of(file: &Path) -> PathBuf {
 fn write_output(output: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     match output {
-        Some(file) => std::fs::write(file, bytes).map_err(|e| {
-            anyhow::anyhow!("{}: cannot be written ({e}); choose another --output", file.display())
-        }),
+        Some(file) => std::fs::write(file, bytes)
+            .map_err(|e| anyhow::anyhow!("{}: cannot be written ({e}); choose another --output", file.display())),
         None => match std::io::stdout().write_all(bytes) {
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),

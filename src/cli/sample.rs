@@ -33,7 +33,7 @@ pub struct DrawArgs {
     /// Replaces the plan's seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// CSV or Parquet; the design goes beside it (sample.csv → sample.design.json). Default: sample.csv
+    /// CSV or Parquet; the design goes beside it (sample.csv → sample.csv.design.json). Default: sample.csv
     #[arg(long, value_name = "F", default_value = "sample.csv")]
     output: PathBuf,
     /// Writes the first stage's joint inclusion probabilities

@@ -67,10 +67,7 @@ fn text(diagnosis: &Diagnosis) -> String {
     for margin in &diagnosis.margins {
         out += &format!("margin {}\n", margin.margin);
         for c in &margin.categories {
-            out += &format!(
-                "  {:<24} target {:>14.2}  before {:>14.2}  after {:>14.2}\n",
-                c.category, c.target, c.before, c.after
-            );
+            out += &format!("  {:<24} target {:>14.2}  before {:>14.2}  after {:>14.2}\n", c.category, c.target, c.before, c.after);
         }
     }
     out
