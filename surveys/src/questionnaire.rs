@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::question_type::QuestionType;
 
+pub mod design;
 pub mod publishing;
 pub mod references;
 

@@ -90,7 +90,11 @@ fn call(function: Function, arguments: &[Expr], traps: &mut Vec<Trap>) {
             "" => ("hãy bỏ".to_owned(), "leave it out".to_owned()),
             instead => (format!("hãy dùng {instead}"), format!("use {instead}")),
         };
-        add(traps, format!("Collect không có hàm `{name}`; {vi}"), format!("Collect has no function `{name}`; {en}"));
+        add(
+            traps,
+            format!("Collect không có hàm `{name}`; {vi}"),
+            format!("Collect has no function `{name}`; {en}"),
+        );
     }
     if !function.known_to_web_forms() {
         add(
@@ -104,8 +108,12 @@ fn call(function: Function, arguments: &[Expr], traps: &mut Vec<Trap>) {
         Function::Not | Function::If if first.is_some_and(is_bare) => bare(traps),
         Function::Sum | Function::Max | Function::Min if arguments.iter().any(is_unfiltered) => add(
             traps,
-            format!("{name}() qua câu còn trống: Collect bỏ qua, máy tính bảng không tính được; hãy lọc [. != '']"),
-            format!("{name}() over a blank: Collect skips it, the tablet gives nothing; filter with [. != '']"),
+            format!(
+                "{name}() qua câu còn trống: Collect bỏ qua, máy tính bảng không tính được; hãy lọc [. != '']"
+            ),
+            format!(
+                "{name}() over a blank: Collect skips it, the tablet gives nothing; filter with [. != '']"
+            ),
         ),
         Function::Number if first.is_some_and(is_date_text) => add(
             traps,
@@ -116,7 +124,9 @@ fn call(function: Function, arguments: &[Expr], traps: &mut Vec<Trap>) {
             if matches!(first, Some(Expr::Binary(Operator::Add | Operator::Subtract, ..))) {
                 add(
                     traps,
-                    format!("{name}() của một phép cộng ngày để trống trên máy tính bảng; hãy viết {name}(date(…), …)"),
+                    format!(
+                        "{name}() của một phép cộng ngày để trống trên máy tính bảng; hãy viết {name}(date(…), …)"
+                    ),
                     format!("{name}() of a sum of days is blank on the tablet; write {name}(date(…), …)"),
                 );
             }
@@ -162,7 +172,11 @@ fn call(function: Function, arguments: &[Expr], traps: &mut Vec<Trap>) {
 
 fn steps(path: &Path, traps: &mut Vec<Trap>) {
     if path.steps.iter().any(|step| step.axis == Axis::DescendantOrSelf) {
-        add(traps, "Collect không nhận `//`; hãy viết cả đường dẫn", "Collect refuses `//`; write the whole path");
+        add(
+            traps,
+            "Collect không nhận `//`; hãy viết cả đường dẫn",
+            "Collect refuses `//`; write the whole path",
+        );
     }
     let filtered = match &path.start {
         Start::Expr(_, predicates) => predicates.as_slice(),
@@ -248,7 +262,9 @@ pub(super) fn compared(root: &Expr) -> Vec<(String, String)> {
         let name = match question {
             Expr::Question(name) => Some(name.clone()),
             Expr::Path(path) => path.steps.last().and_then(|step| match &step.test {
-                super::syntax::Test::Name(name) if !matches!(path.start, Start::Expr(..)) => Some(name.clone()),
+                super::syntax::Test::Name(name) if !matches!(path.start, Start::Expr(..)) => {
+                    Some(name.clone())
+                }
                 _ => None,
             }),
             _ => None,
