@@ -5,11 +5,13 @@ mod binds;
 mod body;
 mod entities;
 mod instances;
+mod itemsets;
 mod itext;
 mod read;
 mod xml;
 
 pub(crate) use instances::sources;
+pub use itemsets::itemsets;
 pub use read::read;
 
 use std::collections::{HashMap, HashSet};
