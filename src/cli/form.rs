@@ -7,14 +7,16 @@ use serde_json::json;
 use surveys::answer::{Options, answer};
 use surveys::expression::{Dialect, Moment};
 use surveys::form::Compiled;
-use surveys::questionnaire::Questionnaire;
-use surveys::{submission, xform, xlsform};
+use surveys::questionnaire::{Questionnaire, design, publishing};
+use surveys::xlsform::Problem;
+use surveys::{submission, xform, xlsform, years};
 
 #[derive(Debug, clap::Subcommand)]
 #[command(about = "Phiếu hỏi: kiểm tra, chuyển đổi, điền thử, kiểm phiếu · Questionnaires")]
 pub enum Command {
     Check(CheckArgs),
     Convert(ConvertArgs),
+    Diff(DiffArgs),
     Answer(AnswerArgs),
     Validate(ValidateArgs),
 }
@@ -23,15 +25,34 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe form check questionnaire.xlsx")]
 pub struct CheckArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     file: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
-/// Chuyển XLSForm thành XForm · XLSForm to XForm
+/// So phiếu hai năm: thêm, bỏ, sửa lời, đổi mã · Two years of a questionnaire side by side
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: langnghe form diff 2026/questionnaire.xlsx 2027/questionnaire.xlsx --concordance codes.csv"
+)]
+pub struct DiffArgs {
+    /// The earlier form: XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
+    old: PathBuf,
+    /// The later form
+    new: PathBuf,
+    /// Writes old code → new code and which trends go on (.csv or .json)
+    #[arg(long, value_name = "FILE")]
+    concordance: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// Chuyển XLSForm thành XForm · XLSForm to XForm, with itemsets.csv beside it where needed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe form convert questionnaire.xlsx questionnaire.xml")]
 pub struct ConvertArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     input: PathBuf,
     /// XForm to write (.xml)
     output: PathBuf,
@@ -43,7 +64,7 @@ pub struct ConvertArgs {
     after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers"
 )]
 pub struct AnswerArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     file: PathBuf,
     #[arg(long, value_name = "N")]
     seed: u64,
@@ -70,7 +91,7 @@ enum Format {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe form validate questionnaire.xlsx answers/0001.xml --format json")]
 pub struct ValidateArgs {
-    /// XLSForm (.xlsx .xls .csv .md)
+    /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     form: PathBuf,
     /// Instance XML
     #[arg(required = true)]
@@ -85,14 +106,21 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => check(args),
         Command::Convert(args) => convert(args),
+        Command::Diff(args) => diff(args),
         Command::Answer(args) => answer_forms(args),
         Command::Validate(args) => validate(args),
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Questionnaire> {
+fn read_form(file: &Path) -> anyhow::Result<Result<xlsform::Read, Vec<Problem>>> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let read = xlsform::read(&name, &super::read_bytes(file)?).map_err(|problems| told(file, &problems))?;
+    let bytes = super::read_bytes(file)?;
+    let is_xform = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml"));
+    Ok(if is_xform { xform::read(&bytes) } else { xlsform::read(&name, &bytes) })
+}
+
+fn read(file: &Path) -> anyhow::Result<Questionnaire> {
+    let read = read_form(file)?.map_err(|problems| told(file, &problems))?;
     for warning in &read.warnings {
         eprintln!("langnghe: warning: {}: {warning}", file.display());
     }
@@ -109,11 +137,121 @@ fn compile(file: &Path) -> anyhow::Result<Compiled> {
     Compiled::new(&read(file)?).map_err(|problems| told(file, &problems))
 }
 
+/// Everything that is wrong with a form, and everything that a designer should look at.
+#[derive(Default, serde::Serialize)]
+struct Checked {
+    file: String,
+    /// What keeps the form from being used.
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// What keeps a form of a survey from being published.
+    refusals: Vec<Problem>,
+    /// What a second person must confirm before publishing.
+    confirmations: Vec<Problem>,
+    hints: Vec<Problem>,
+    missing_translations: Vec<design::MissingTranslation>,
+    minutes: Option<design::Length>,
+}
+
+fn check_form(file: &Path) -> anyhow::Result<Checked> {
+    let mut checked = Checked { file: file.display().to_string(), ..Checked::default() };
+    let form = match read_form(file)? {
+        Err(problems) => return Ok(Checked { problems, ..checked }),
+        Ok(read) => {
+            checked.warnings = read.warnings;
+            read.questionnaire
+        }
+    };
+    checked.problems.extend(xform::write(&form).err().into_iter().flatten());
+    let cannot_run = Compiled::new(&form).err().into_iter().flatten();
+    checked.problems.extend(cannot_run.map(|error| Problem::new("", error.to_string(), error.to_string())));
+    checked.refusals = publishing::refusals(&form);
+    checked.confirmations = publishing::confirmations(&form);
+    checked.hints = design::hints(&form);
+    checked.missing_translations = design::missing_translations(&form);
+    checked.minutes = Some(design::length(&form));
+    Ok(checked)
+}
+
 fn check(args: &CheckArgs) -> anyhow::Result<()> {
-    let questionnaire = read(&args.file)?;
-    xform::write(&questionnaire).map_err(|problems| told(&args.file, &problems))?;
-    Compiled::new(&questionnaire).map_err(|problems| told(&args.file, &problems))?;
+    let checked = check_form(&args.file)?;
+    if args.format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&checked)?);
+        return match checked.problems.len() {
+            0 => Ok(()),
+            count => Err(anyhow!("{}: {count} problems", args.file.display())),
+        };
+    }
+    for (title, list) in [
+        ("Cảnh báo · Warnings", &checked.warnings),
+        ("Chưa được công bố trong cuộc khảo sát · Not to be published in a survey", &checked.refusals),
+        ("Cần người thứ hai xác nhận · For a second person to confirm", &checked.confirmations),
+        ("Gợi ý · Hints", &checked.hints),
+    ] {
+        if !list.is_empty() {
+            println!("{title}: {}", list.len());
+        }
+        for problem in list {
+            println!("  {}\n    {problem}", problem.vietnamese());
+        }
+    }
+    if !checked.missing_translations.is_empty() {
+        println!("Thiếu bản dịch · Missing translations: {}", checked.missing_translations.len());
+        for missing in &checked.missing_translations {
+            let (sheet, row, name) = (&missing.sheet, missing.row, &missing.name);
+            println!("  {sheet}\t{row}\t{name}\t{}\t{}", missing.column, missing.language);
+        }
+    }
+    if let Some(minutes) = checked.minutes {
+        let (shortest, longest) = (minutes.shortest, minutes.longest);
+        println!("Thời gian hỏi, ước chừng · Length, roughly: {shortest:.0}–{longest:.0} phút · minutes");
+    }
+    if !checked.problems.is_empty() {
+        let both = |problem: &Problem| match (problem.vietnamese(), problem.to_string()) {
+            (vietnamese, english) if vietnamese == english => english,
+            (vietnamese, english) => format!("{vietnamese}\n  {english}"),
+        };
+        return Err(told(&args.file, &checked.problems.iter().map(both).collect::<Vec<_>>()));
+    }
     println!("{}: không có lỗi · no problems", args.file.display());
+    Ok(())
+}
+
+fn diff(args: &DiffArgs) -> anyhow::Result<()> {
+    let as_json = match args.concordance.as_ref().and_then(|file| file.extension()) {
+        Some(ending) if ending == "json" => true,
+        Some(ending) if ending == "csv" => false,
+        None if args.concordance.is_none() => false,
+        _ => return Err(anyhow!("--concordance: the file ends in .csv or .json")),
+    };
+    let compared = years::compare(&read(&args.old)?, &read(&args.new)?);
+    if let Some(file) = &args.concordance {
+        let text = match as_json {
+            true => serde_json::to_string_pretty(&compared.concordance)? + "\n",
+            false => years::concordance_csv(&compared.concordance),
+        };
+        super::write_output(Some(file), text.as_bytes())?;
+    }
+    if args.format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&compared)?);
+        return Ok(());
+    }
+    for change in &compared.changes {
+        let (vietnamese, english) = change.kind.words();
+        println!("{}: {vietnamese} · {english}", change.question);
+        println!("  {}", change.vietnamese);
+        if change.english != change.vietnamese {
+            println!("  {}", change.english);
+        }
+    }
+    let lines = &compared.concordance;
+    let trends = lines.iter().filter(|line| line.comparable).count();
+    let changes = compared.changes.len();
+    println!(
+        "{changes} thay đổi, {trends} trong {} dòng so sánh được · {changes} changes, {trends} of {} lines comparable",
+        lines.len(),
+        lines.len()
+    );
     Ok(())
 }
 
@@ -122,8 +260,13 @@ fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
         return Err(anyhow!("{}: an XForm is written to a file that ends in .xml", args.output.display()));
     }
     super::keep_inputs(&args.output, &[&args.input])?;
-    let xml = xform::write(&read(&args.input)?).map_err(|problems| told(&args.input, &problems))?;
-    super::write_output(Some(&args.output), xml.as_bytes())
+    let form = read(&args.input)?;
+    let xml = xform::write(&form).map_err(|problems| told(&args.input, &problems))?;
+    super::write_output(Some(&args.output), xml.as_bytes())?;
+    if let Some(itemsets) = xform::itemsets(&form) {
+        super::write_output(Some(&args.output.with_file_name("itemsets.csv")), itemsets.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn answer_forms(args: &AnswerArgs) -> anyhow::Result<()> {

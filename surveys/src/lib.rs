@@ -14,3 +14,4 @@ pub mod questionnaire;
 pub mod submission;
 pub mod xform;
 pub mod xlsform;
+pub mod years;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::question_type::QuestionType;
 
+pub mod design;
 pub mod publishing;
 pub mod references;
 
@@ -289,6 +290,15 @@ impl Node {
             Body::Question(_) => &[],
             Body::Group(group) => &group.children,
             Body::Repeat(repeat) => &repeat.children,
+        }
+    }
+
+    /// As [`Node::children`], to be changed.
+    pub fn children_mut(&mut self) -> &mut [Node] {
+        match &mut self.body {
+            Body::Question(_) => &mut [],
+            Body::Group(group) => &mut group.children,
+            Body::Repeat(repeat) => &mut repeat.children,
         }
     }
 

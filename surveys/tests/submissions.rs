@@ -194,6 +194,36 @@ fn each_broken_rule_is_one_problem_at_its_node() {
     }
 }
 
+/// Two adults are declared: one of them left out, or a third, is one problem at the repeat; with a
+/// blank count nothing is known and nothing is said.
+#[test]
+fn the_number_of_repeats_is_that_of_the_count() {
+    let form = compile(
+        "
+        | survey |              |      |       |              |
+        |        | type         | name | label | repeat_count |
+        |        | integer      | n    | N     |              |
+        |        | begin repeat | r    | R     | ${n}         |
+        |        | text         | x    | X     |              |
+        |        | end repeat   |      |       |              |
+        ",
+    );
+    let with_repeats = |n: &str, times: usize| {
+        let repeats = "<r><x>a</x></r>".repeat(times);
+        format!("<data id=\"survey\"><n>{n}</n>{repeats}<meta><instanceID>uuid:1</instanceID></meta></data>")
+    };
+    for dialect in [Dialect::WebForms, Dialect::JavaRosa] {
+        let judge = |n: &str, times: usize| problems(&form, &with_repeats(n, times), dialect);
+        let wrong = vec![("/data/r".to_owned(), Rule::Structure)];
+        assert_eq!(judge("2", 2), []);
+        assert_eq!(judge("0", 0), []);
+        assert_eq!(judge("2", 1), wrong);
+        assert_eq!(judge("2", 3), wrong);
+        assert_eq!(judge("2", 0), wrong);
+        assert_eq!(judge("", 1), []);
+    }
+}
+
 /// Every question type and every way in which questions hang together.
 const EVERYTHING: &str = "
 | survey |                     |          |       |                              |                               |          |                           |                          |                             |         |                |

@@ -15,6 +15,7 @@ mod places;
 mod randomize;
 mod references;
 mod syntax;
+mod traps;
 mod tree;
 mod values;
 
@@ -26,6 +27,7 @@ pub use function::Function;
 pub use numbers::{java_number, plain_number};
 pub(crate) use randomize::uuid;
 pub use references::Reference;
+pub use traps::Trap;
 pub use tree::{Kind, Node, NodeId, Tree};
 pub use values::{NodeSet, Value};
 
@@ -90,6 +92,22 @@ impl Expression {
             }
         });
         found
+    }
+
+    /// What the two engines read differently in it, with remedies. `stored`: the value is kept as
+    /// an answer.
+    pub fn traps(&self, stored: bool) -> Vec<Trap> {
+        traps::find(&self.root, stored)
+    }
+
+    /// Names of questions with a text or number that the expression compares them with.
+    pub fn compared(&self) -> Vec<(String, String)> {
+        traps::compared(&self.root)
+    }
+
+    /// Whether the expression is a condition that can never hold, as far as its constants say.
+    pub fn is_never(&self) -> bool {
+        traps::is_never(&self.root)
     }
 
     /// True where two evaluations with the same inputs may differ: `random()`, `uuid()`, the clock,

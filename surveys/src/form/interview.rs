@@ -13,6 +13,15 @@ use super::{Compiled, Default, Role};
 
 /// More rounds than any form without a cycle needs.
 const MOST_ROUNDS: u32 = 60;
+/// A counted repeat with another number of instances than its form asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Miscounted {
+    pub(crate) parent: NodeId,
+    pub(crate) item: usize,
+    pub(crate) present: usize,
+    pub(crate) due: usize,
+}
+
 /// No household has more; it bounds what a wrong `repeat_count` can cost.
 const MOST_REPEATS: usize = 1_000;
 
@@ -423,23 +432,7 @@ impl<'f> Interview<'f> {
         };
         for parent in parents {
             let mut present: Vec<NodeId> = self.tree.named(parent, &form.items[item].name).collect();
-            // The count is read from where a repeat stands, so there has to be one.
-            let probe = match present.first() {
-                Some(node) => *node,
-                None => {
-                    let at = self.place_among(item, parent);
-                    let node = self.tree.insert(parent, at, form.items[item].name.clone());
-                    self.own.resize(self.tree.len(), true);
-                    node
-                }
-            };
-            let environment = self.environment();
-            let scope = Scope { main: &self.tree, node: probe, environment: &environment };
-            let due = count.evaluate_stored(&scope).ok().and_then(|text| text.parse::<f64>().ok());
-            if present.is_empty() {
-                self.tree.remove(probe);
-            }
-            let due = due.filter(|n| *n > 0.0).map_or(0, |n| (n as usize).min(MOST_REPEATS));
+            let due = self.due(item, count, parent).unwrap_or(0);
             if due == present.len() {
                 continue;
             }
@@ -454,6 +447,64 @@ impl<'f> Interview<'f> {
             }
             self.mark_dependents(item);
         }
+    }
+
+    /// How many instances of a repeat its count asks for under `parent`, [`MOST_REPEATS`] at most;
+    /// nothing where the count is blank or no number, or cannot be computed.
+    fn due(&mut self, item: usize, count: &Expression, parent: NodeId) -> Option<usize> {
+        let name = &self.form.items[item].name;
+        let present = self.tree.named(parent, name).next();
+        // The count is read from where a repeat stands, so there has to be one.
+        let probe = match present {
+            Some(node) => node,
+            None => {
+                let at = self.place_among(item, parent);
+                let node = self.tree.insert(parent, at, name.clone());
+                self.own.resize(self.tree.len(), true);
+                node
+            }
+        };
+        let environment = self.environment();
+        let scope = Scope { main: &self.tree, node: probe, environment: &environment };
+        let due = count.evaluate_stored(&scope).ok().and_then(|text| text.parse::<f64>().ok());
+        if present.is_none() {
+            self.tree.remove(probe);
+        }
+        due.filter(|n| n.is_finite()).map(|n| if n > 0.0 { (n as usize).min(MOST_REPEATS) } else { 0 })
+    }
+
+    /// Counted repeats whose number is not the form's: the node they stand under, the item, how many
+    /// there are and how many are due. Repeats that are not relevant are left out.
+    pub(crate) fn miscounted(&mut self) -> Vec<Miscounted> {
+        let form = self.form;
+        let mut found = Vec::new();
+        for (item, data) in form.items.iter().enumerate() {
+            let Role::Repeat(Some(count)) = &data.role else { continue };
+            let parents = match data.parent {
+                Some(parent) => self.nodes[parent].clone(),
+                None => vec![self.tree.root()],
+            };
+            for parent in parents {
+                if !self.tree.get(parent).relevant {
+                    continue;
+                }
+                let present: Vec<NodeId> = self.tree.named(parent, &data.name).collect();
+                if present.first().is_some_and(|first| !self.tree.get(*first).relevant) {
+                    continue;
+                }
+                // Whether a repeat without an instance would be asked is not known: its relevance is
+                // read from where it stands.
+                if present.is_empty() && data.relevant.is_some() {
+                    continue;
+                }
+                if let Some(due) = self.due(item, count, parent)
+                    && due != present.len()
+                {
+                    found.push(Miscounted { parent, item, present: present.len(), due });
+                }
+            }
+        }
+        found
     }
 
     /// Where the first instance of a repeat belongs among its siblings.

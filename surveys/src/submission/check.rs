@@ -24,7 +24,7 @@ pub struct Problem {
 /// The rules of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// Another form, or elements that it does not have.
+    /// Another form, elements that it does not have, or another number of repeats than it asks for.
     Structure,
     /// A text that the question's type cannot hold.
     Type,
@@ -90,7 +90,17 @@ pub fn check_with(form: &Compiled, submission: &Submission, judge: Judge) -> Vec
     let fallback = Moment::from_milliseconds(0.0, judge.zone);
     let Some(now) = now.or(fallback) else { return problems };
     let setup = Setup { dialect: judge.dialect, now, zone: judge.zone, chance: Chance::new(0, "check") };
-    let (interview, origins) = Interview::restore(form, setup, tree);
+    let (mut interview, origins) = Interview::restore(form, setup, tree);
+    // Values that are computed anew stay as they are: only the number of repeats is looked at.
+    for miscounted in interview.miscounted() {
+        let parent = interview.path(miscounted.parent);
+        let (present, due) = (miscounted.present, miscounted.due);
+        problems.push(Problem {
+            node: format!("{parent}/{}", form.items[miscounted.item].name),
+            rule: Rule::Structure,
+            message: format!("Có {present} lần lặp, biểu mẫu đòi {due}."),
+        });
+    }
     let mut checker = Checker { form, tree, interview: &interview, origins: &origins, problems };
     let root = interview.tree.root();
     checker.children(root);

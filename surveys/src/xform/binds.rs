@@ -137,7 +137,7 @@ impl Writer<'_> {
     }
 }
 
-fn has_fraction(question: &Question) -> bool {
+pub(super) fn has_fraction(question: &Question) -> bool {
     let keys = ["start", "end", "step", "tick_interval", "placeholder"];
     let values = keys.iter().filter_map(|key| question.parameters.get(*key)?.parse::<f64>().ok());
     values.into_iter().any(|value| value.fract() != 0.0)

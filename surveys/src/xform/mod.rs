@@ -5,10 +5,14 @@ mod binds;
 mod body;
 mod entities;
 mod instances;
+mod itemsets;
 mod itext;
+mod read;
 mod xml;
 
 pub(crate) use instances::sources;
+pub use itemsets::itemsets;
+pub use read::read;
 
 use std::collections::{HashMap, HashSet};
 
