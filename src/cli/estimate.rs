@@ -3,13 +3,21 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use analysis::estimation::{self, Plan, format};
+use analysis::estimation::{self, Plan, format, grouped};
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
     Json,
     Csv,
     Table,
+}
+
+/// Engines that can group the rows.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Engine {
+    Postgres,
+    Duckdb,
+    Spark,
 }
 
 /// Ước lượng theo một kế hoạch phân tích · Estimates of an estimation plan, with their errors
@@ -24,12 +32,38 @@ pub struct Args {
     /// File to write instead of standard output
     #[arg(long, value_name = "F")]
     output: Option<PathBuf>,
+    /// Print the one query over a table named `data` with which this engine does the grouping
+    #[arg(long, value_name = "ENGINE", conflicts_with_all = ["totals", "format"])]
+    emit_sql: Option<Engine>,
+    /// Finish from the query's result (.parquet or .csv) instead of the rows
+    #[arg(long, value_name = "F")]
+    totals: Option<PathBuf>,
+    /// Leave out, with a warning, what is no function of the totals
+    #[arg(long)]
+    skip_unsupported: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
-    let results = estimation::run(&plan, &super::folder_of(&args.plan))
-        .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+    let folder = super::folder_of(&args.plan);
+    let named = |e| anyhow::anyhow!("{}: {e}", args.plan.display());
+    if let Some(engine) = args.emit_sql {
+        let dialect = match engine {
+            Engine::Postgres => grouped::Dialect::Postgres,
+            Engine::Duckdb => grouped::Dialect::DuckDb,
+            Engine::Spark => grouped::Dialect::Spark,
+        };
+        let query = grouped::query(&plan, &folder, dialect, args.skip_unsupported).map_err(named)?;
+        for line in &query.left_out {
+            eprintln!("langnghe: warning: left out: {line}");
+        }
+        return super::write_output(args.output.as_deref(), query.sql.as_bytes());
+    }
+    let results = match &args.totals {
+        Some(totals) => grouped::finish(&plan, &folder, totals, args.skip_unsupported),
+        None => estimation::run(&plan, &folder),
+    }
+    .map_err(named)?;
     for warning in &results.warnings {
         eprintln!("langnghe: warning: {warning}");
     }
