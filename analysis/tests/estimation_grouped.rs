@@ -227,7 +227,7 @@ fn columns_that_differ_by_case_alone_are_refused_where_the_engine_folds_case() {
             "requests": [{"id": "m", "statistic": "mean", "of": "y"}]}"#,
     );
     let error = grouped::query(&plan, &folder, Dialect::DuckDb, false).expect_err("y or Y?");
-    assert!(error.to_string().contains("rename one"), "{error}");
+    assert!(error.to_string().contains("rename or drop one"), "{error}");
     grouped::query(&plan, &folder, Dialect::Postgres, false).expect("PostgreSQL tells them apart");
 }
 

@@ -127,8 +127,11 @@ fn hide_within_distribution(rows: &[Row], members: &[usize], rules: &Rules, hidd
         members.iter().for_each(|i| hidden[*i] = true);
         return;
     }
-    let counts: Vec<Option<f64>> =
-        members.iter().zip(&shares).map(|(i, share)| Some(share.as_ref()? * rows[*i].base()? as f64)).collect();
+    let counts: Vec<Option<f64>> = members
+        .iter()
+        .zip(&shares)
+        .map(|(i, share)| Some(share.as_ref()? * rows[*i].base()? as f64))
+        .collect();
     let least = rules.min_count as f64;
     let too_few = |count: f64| count > 1e-9 && count < least - 1e-9;
     let is_distribution = members.len() > 1 && members.iter().all(|i| rows[*i].category.is_some());

@@ -84,7 +84,9 @@ impl Writer<'_> {
         if let Some((name, twin)) = all.filter(|_| folds_case).find_map(|n| Some((n, self.schema.twin(n)?))) {
             return Err(EstimationError::NotFromTotals {
                 what: "this plan".into(),
-                reason: format!("the engine takes the columns `{name}` and `{twin}` for one; rename one"),
+                reason: format!(
+                    "the engine takes the columns `{name}` and `{twin}` for one; rename or drop one"
+                ),
             });
         }
         read.retain(|name| !self.plan.derive.contains_key(name));
