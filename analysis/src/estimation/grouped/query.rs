@@ -91,7 +91,7 @@ impl Writer<'_> {
         }
         read.retain(|name| !self.plan.derive.contains_key(name));
         let mut later: Vec<(String, String)> = Vec::new();
-        let mut fields = Vec::new();
+        let mut fields: IndexSet<String> = IndexSet::new();
         let mut pending = read;
         while let Some(name) = pending.shift_remove_index(0) {
             if let Some(base) = self.schema.copied(&name) {
@@ -103,16 +103,16 @@ impl Writer<'_> {
                 continue;
             }
             let own = self.name(&name);
-            fields.push(match self.sort(&name) {
+            fields.insert(match self.sort(&name) {
                 Sort::Text => format!("nullif(cast({own} as {}), '') as {own}", self.dialect.text()),
                 Sort::Number => format!("cast({own} as {}) as {own}", self.dialect.double()),
                 _ => own,
             });
         }
         if fields.is_empty() {
-            fields.push("1 as \"1\"".replace('"', if self.dialect == Dialect::Spark { "`" } else { "\"" }));
+            fields.insert("1 as \"1\"".replace('"', if self.dialect == Dialect::Spark { "`" } else { "\"" }));
         }
-        fields.dedup();
+        let fields: Vec<String> = fields.into_iter().collect();
         text.push_str(&format!("step_0 as (\n  select {}\n  from data\n)", fields.join(",\n    ")));
         let mut steps = 0;
         let add = |sql: String, name: &str, steps: &mut usize, text: &mut String| {
