@@ -232,3 +232,35 @@ fn results_are_written_as_json_csv_and_a_table_for_people() {
     let english = format::table(&results, Some(&Codebook::default()), "en");
     assert!(english.contains("Confidence interval") && english.contains("sex: F | wave: 1"), "{english}");
 }
+
+/// An index of the annual report is a chain of derived columns: the mean of three five-point items with
+/// two answered at least, the share of them that satisfies (4 or 5), and the mean brought to 1–10.
+///
+/// Respondents: 4 5 3, mean 4 and share 2/3; 2 · 4, mean 3 and share 1/2; 5 · ·, too few answers;
+/// 1 1 1, mean 1 and share 0. Means of the three: 8/3, 7/18, and 1 + 9·(8/3 − 1)/4 = 4.75.
+#[test]
+fn an_index_is_derived_from_items_with_a_minimum_answered() {
+    let sample = "village,q1,q2,q3\na,4,5,3\na,2,,4\nb,5,,\nb,1,1,1\n";
+    let results = answer(
+        sample,
+        r#"{
+            "derive": {
+                "answered": "(q1 IS NOT NULL) + (q2 IS NOT NULL) + (q3 IS NOT NULL)",
+                "trust": "CASE WHEN answered >= 2 THEN (COALESCE(q1, 0) + COALESCE(q2, 0) + COALESCE(q3, 0)) / answered END",
+                "satisfied": "CASE WHEN answered >= 2 THEN (COALESCE(q1 >= 4, FALSE) + COALESCE(q2 >= 4, FALSE) + COALESCE(q3 >= 4, FALSE)) / answered END",
+                "trust_1_10": "1 + 9 * (trust - 1) / 4"
+            },
+            "design": {"clusters": "village"},
+            "requests": [{"id": "i", "statistic": "mean", "of": ["trust", "satisfied", "trust_1_10"], "missing": "drop"}]
+        }"#,
+    );
+    let (trust, error) = figures(&results.results[0]);
+    assert_near(trust, 8.0 / 3.0);
+    assert_near(figures(&results.results[1]).0, 7.0 / 18.0);
+    let (scaled, scaled_error) = figures(&results.results[2]);
+    assert_near(scaled, 4.75);
+    // The error of a rescaled index is the error rescaled.
+    assert_near(scaled_error, error * 9.0 / 4.0);
+    // Scores by village: a (4 + 3 − 16/3)/3 = 5/9, b −5/9; se² = 2·((5/9)² + (5/9)²)/1.
+    assert_near(error, 2.0 * 5.0 / 9.0);
+}

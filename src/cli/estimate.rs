@@ -3,13 +3,21 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use analysis::estimation::{self, Plan, format};
+use analysis::estimation::{self, Plan, format, grouped};
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
     Json,
     Csv,
     Table,
+}
+
+/// Engines that can group the rows.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Engine {
+    Postgres,
+    Duckdb,
+    Spark,
 }
 
 /// Ước lượng theo một kế hoạch phân tích · Estimates of an estimation plan, with their errors
@@ -24,6 +32,15 @@ pub struct Args {
     /// File to write instead of standard output
     #[arg(long, value_name = "F")]
     output: Option<PathBuf>,
+    /// Print the one query over a table named `data` with which this engine does the grouping
+    #[arg(long, value_name = "ENGINE", conflicts_with_all = ["totals", "format"])]
+    emit_sql: Option<Engine>,
+    /// Finish from the query's result (.parquet or .csv) instead of the rows
+    #[arg(long, value_name = "F")]
+    totals: Option<PathBuf>,
+    /// Leave out, with a warning, what is no function of the totals
+    #[arg(long)]
+    skip_unsupported: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -31,11 +48,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let folder = super::folder_of(&args.plan);
     if let Some(output) = &args.output {
         let data = plan.data.as_ref().map(|data| folder.join(data));
-        let inputs: Vec<&Path> = data.iter().chain([&args.plan]).map(PathBuf::as_path).collect();
+        let inputs: Vec<&Path> = data.iter().chain([&args.plan]).chain(&args.totals).map(PathBuf::as_path).collect();
         super::keep_inputs(output, &inputs)?;
     }
-    let results =
-        estimation::run(&plan, &folder).map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+    let named = |e| anyhow::anyhow!("{}: {e}", args.plan.display());
+    if let Some(engine) = args.emit_sql {
+        let dialect = match engine {
+            Engine::Postgres => grouped::Dialect::Postgres,
+            Engine::Duckdb => grouped::Dialect::DuckDb,
+            Engine::Spark => grouped::Dialect::Spark,
+        };
+        let query = grouped::query(&plan, &folder, dialect, args.skip_unsupported).map_err(named)?;
+        for line in &query.left_out {
+            eprintln!("langnghe: warning: left out: {line}");
+        }
+        return super::write_output(args.output.as_deref(), query.sql.as_bytes());
+    }
+    let results = match &args.totals {
+        Some(totals) => grouped::finish(&plan, &folder, totals, args.skip_unsupported),
+        None => estimation::run(&plan, &folder),
+    }
+    .map_err(named)?;
     for warning in &results.warnings {
         eprintln!("langnghe: warning: {warning}");
     }

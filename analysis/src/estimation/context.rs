@@ -134,7 +134,7 @@ impl<'a> Context<'a> {
             for (row, code) in codes.iter_mut().enumerate() {
                 if *code != MISSING && variable.is_missing(row) {
                     *code = MISSING;
-                    lost += 1;
+                    lost += self.survey.rows_behind(row);
                 }
             }
             if lost > 0 && self.request.missing == MissingRule::Error {
@@ -209,7 +209,13 @@ impl<'a> Context<'a> {
             statistic: self.word().into(),
             group: self.groups.labels[group].clone(),
             df: self.df(group).into(),
-            n: Some(self.groups.rows[group].iter().filter(|row| self.survey.weights[**row] > 0.0).count()),
+            n: Some(
+                self.groups.rows[group]
+                    .iter()
+                    .filter(|row| self.survey.weights[**row] > 0.0)
+                    .map(|row| self.survey.rows_behind(*row))
+                    .sum(),
+            ),
             ..Row::default()
         }
     }
@@ -219,12 +225,13 @@ impl<'a> Context<'a> {
         let mut rows = vec![0_usize; groups];
         let mut last = vec![MISSING; groups];
         let mut pairs: Vec<Vec<u32>> = vec![Vec::new(); groups];
-        for ((code, psu), weight) in codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights) {
+        let places = codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights);
+        for (row, ((code, psu), weight)) in places.enumerate() {
             if *code == MISSING || *weight == 0.0 {
                 continue;
             }
             let group = *code as usize;
-            rows[group] += 1;
+            rows[group] += self.survey.rows_behind(row);
             if last[group] != *psu {
                 last[group] = *psu;
                 pairs[group].push(*psu);

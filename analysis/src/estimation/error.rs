@@ -86,6 +86,12 @@ pub enum EstimationError {
     SingularTest,
     #[error("replicates: {0}")]
     Replicates(String),
+    #[error(
+        "{what} cannot be had from totals: {reason}; estimate it from the rows, or leave it out with --skip-unsupported"
+    )]
+    NotFromTotals { what: String, reason: String },
+    #[error("{path}: {reason}; print the query of this plan again (--emit-sql), run it and give its whole result", path = path.display())]
+    OtherTotals { path: PathBuf, reason: String },
     #[error("{0} is not offered yet")]
     NotOffered(String),
 }

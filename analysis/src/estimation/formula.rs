@@ -71,6 +71,20 @@ impl Formula {
         Ok(formula)
     }
 
+    /// The table's columns that the formula reads, the response's first.
+    pub fn columns(&self) -> Result<Vec<String>, EstimationError> {
+        let mut names: Vec<String> = Vec::new();
+        for atom in std::iter::once(&self.response).chain(&self.atoms).chain(&self.offsets) {
+            let expression = Expression::parse(&atom.sql)?;
+            for name in expression.columns() {
+                if !names.iter().any(|n| n == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        Ok(names)
+    }
+
     /// The columns on the rows that are marked; levels without such rows are left out.
     pub fn matrix(&self, table: &Table, rows: &[bool]) -> Result<ModelMatrix, EstimationError> {
         let height = table.height();

@@ -37,11 +37,11 @@ fn one(
     let columns = cells.col_levels.len() as u32;
     let mut seen = (vec![false; cells.row_levels.len()], vec![false; cells.col_levels.len()]);
     let mut n = 0_usize;
-    for (kept, cell) in cells.kept.iter().zip(&cells.cell) {
+    for (row, (kept, cell)) in cells.kept.iter().zip(&cells.cell).enumerate() {
         if *kept == group as u32 {
             seen.0[(cell / columns) as usize] = true;
             seen.1[(cell % columns) as usize] = true;
-            n += 1;
+            n += context.survey.rows_behind(row);
         }
     }
     // Levels without rows are no part of the test.
@@ -112,7 +112,8 @@ fn one(
         }
     } else {
         // R scales the table to all rows of the domain, also those that miss a value; p is unchanged by it.
-        let scaled_to = context.groups.rows[group].len() as f64;
+        let scaled_to: f64 =
+            context.groups.rows[group].iter().map(|row| context.survey.rows_behind(*row) as f64).sum();
         let pearson: f64 = scaled_to
             * (0..size)
                 .map(|i| {

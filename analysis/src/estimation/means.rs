@@ -112,7 +112,7 @@ fn design_variances(
     is_mean: bool,
 ) -> Vec<Option<Vec<f64>>> {
     let groups = context.groups.labels.len();
-    let weights = &context.survey.weights;
+    let survey = context.survey;
     variables
         .iter()
         .map(|variable| {
@@ -122,12 +122,15 @@ fn design_variances(
             let of = |spread: &Spread| simple_variance(spread, context.request.deff, is_mean);
             Some(match &variable.kind {
                 Kind::Number(values) => {
-                    spreads(|row| values[row], kept, weights, groups).iter().map(of).collect()
+                    let inside = survey.within(&variable.name, &variable.name);
+                    let within = |row: usize| inside.map_or(0.0, |w| w[row]);
+                    spreads(|row| values[row], within, kept, survey, groups).iter().map(of).collect()
                 }
                 Kind::Category { codes, levels } => {
                     let by_level: Vec<Vec<Spread>> = (0..levels.len() as u32)
                         .map(|level| {
-                            spreads(|row| f64::from(u8::from(codes[row] == level)), kept, weights, groups)
+                            let share = |row: usize| f64::from(u8::from(codes[row] == level));
+                            spreads(share, |_| 0.0, kept, survey, groups)
                         })
                         .collect();
                     (0..groups)
@@ -167,6 +170,7 @@ pub(crate) fn ratio(context: &Context) -> Result<Answer, EstimationError> {
     let pairs: Vec<(usize, usize)> =
         (0..below.len()).flat_map(|d| (0..above.len()).map(move |n| (n, d))).collect();
     let upper = above.len();
+    let below_names: Vec<String> = below.iter().map(|v| v.name.clone()).collect();
     let estimated: Estimated = context.in_groups(&kept, pairs.len(), |codes, groups| {
         let blocks: Vec<Block> = above.iter().chain(&below).map(|v| block(v, codes, groups)).collect();
         let places: Vec<(usize, usize)> = (0..groups)
@@ -203,7 +207,14 @@ pub(crate) fn ratio(context: &Context) -> Result<Answer, EstimationError> {
                 let weights = &context.survey.weights;
                 let below: f64 = (0..own.len()).filter(|r| own[*r] == 0).map(|r| weights[r] * x[r]).sum();
                 let residual = |r: usize| (y[r] - value * x[r]) / below;
-                let spread = spreads(residual, &own, weights, 1)[0];
+                let (upper, lower) = (&above[*n].name, &below_names[*d]);
+                let [yy, xy, xx] = [(upper, upper), (upper, lower), (lower, lower)]
+                    .map(|(a, b)| context.survey.within(a, b));
+                let at = |pair: Option<&[f64]>, row: usize| pair.map_or(0.0, |w| w[row]);
+                let within = |r: usize| {
+                    (at(yy, r) - 2.0 * value * at(xy, r) + value * value * at(xx, r)) / (below * below)
+                };
+                let spread = spreads(residual, within, &own, context.survey, 1)[0];
                 let deff = variance / simple_variance(&spread, request.deff, false);
                 row.deff = Some(deff).filter(|d| d.is_finite());
             }

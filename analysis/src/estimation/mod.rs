@@ -12,6 +12,7 @@ pub mod distributions;
 mod error;
 pub mod format;
 mod formula;
+pub mod grouped;
 mod independence;
 mod means;
 mod moments;
@@ -84,11 +85,19 @@ fn answer_plan(
     plan: &Plan,
     folder: Option<&Path>,
 ) -> Result<Results, EstimationError> {
+    check_ids(plan)?;
+    answer_survey(&Survey::build(table, plan, folder, None)?, plan)
+}
+
+fn check_ids(plan: &Plan) -> Result<(), EstimationError> {
     let mut seen = HashSet::new();
-    if let Some(twice) = plan.requests.iter().find(|r| !seen.insert(&r.id)) {
-        return Err(EstimationError::DuplicateId { id: twice.id.clone() });
+    match plan.requests.iter().find(|r| !seen.insert(&r.id)) {
+        Some(twice) => Err(EstimationError::DuplicateId { id: twice.id.clone() }),
+        None => Ok(()),
     }
-    let survey = Survey::build(table, plan, folder)?;
+}
+
+fn answer_survey(survey: &Survey, plan: &Plan) -> Result<Results, EstimationError> {
     // Requests others build on keep their covariances, asked or not.
     let bases: HashSet<&str> = plan.requests.iter().filter_map(|r| r.between.as_deref()).collect();
     let within = |request: &Request, source: EstimationError| EstimationError::Request {
@@ -102,7 +111,7 @@ fn answer_plan(
             if request.statistic == Statistic::Contrast {
                 return Ok(None);
             }
-            answer(&survey, request, bases.contains(request.id.as_str()))
+            answer(survey, request, bases.contains(request.id.as_str()))
                 .map(Some)
                 .map_err(|e| within(request, e))
         })

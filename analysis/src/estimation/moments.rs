@@ -29,7 +29,7 @@ pub(crate) fn variance(context: &Context) -> Result<Answer, EstimationError> {
             Kind::Category { .. } => None,
         })
         .map(|values| {
-            let means = spreads(|row| values[row], &kept, &context.survey.weights, groups);
+            let means = spreads(|row| values[row], |_| 0.0, &kept, context.survey, groups);
             values
                 .iter()
                 .zip(&kept)
@@ -49,7 +49,10 @@ pub(crate) fn variance(context: &Context) -> Result<Answer, EstimationError> {
             blocks.push(Block { values: Some(values.as_slice().into()), codes: codes.into(), levels: here });
         }
         for (a, b) in &pairs {
-            let products: Vec<f64> = centred[*a].iter().zip(&centred[*b]).map(|(x, y)| x * y).collect();
+            let mut products: Vec<f64> = centred[*a].iter().zip(&centred[*b]).map(|(x, y)| x * y).collect();
+            if let Some(within) = context.survey.within(&variables[*a].name, &variables[*b].name) {
+                products.iter_mut().zip(within).for_each(|(p, w)| *p += w);
+            }
             blocks.push(Block { values: Some(products.into()), codes: codes.into(), levels: here });
         }
         // One group alone still has its own n.

@@ -55,7 +55,10 @@ pub(crate) fn proportion(context: &Context) -> Result<Answer, EstimationError> {
             row.variable = Some(variable.name.clone());
             set_figures(&mut row, p, variance, None);
             let sample = Sample {
-                rows: context.groups.rows[group].len() as f64,
+                rows: context.groups.rows[group]
+                    .iter()
+                    .map(|row| context.survey.rows_behind(*row) as f64)
+                    .sum(),
                 answered: *answered as f64,
                 weight_ratio: weight_ratio(context, &kept, group),
                 df: context.interval_df(group),
@@ -89,7 +92,9 @@ fn weight_ratio(context: &Context, kept: &[u32], group: usize) -> f64 {
     let rows = &context.groups.rows[group];
     let weights = &context.survey.weights;
     let mean = |rows: &mut dyn Iterator<Item = &usize>| {
-        let (sum, n) = rows.fold((0.0, 0.0), |(sum, n), row| (sum + weights[*row], n + 1.0));
+        let (sum, n) = rows.fold((0.0, 0.0), |(sum, n), row| {
+            (sum + weights[*row], n + context.survey.rows_behind(*row) as f64)
+        });
         sum / n
     };
     mean(&mut rows.iter().filter(|row| kept[**row] == group as u32)) / mean(&mut rows.iter())

@@ -4,6 +4,7 @@
 //! the sampling units; estimates, linearised scores and factor replicates are algebra on those.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -29,9 +30,22 @@ pub(crate) struct Survey {
     pub domain: Vec<bool>,
     pub strata_columns: Vec<String>,
     pub replicates: Option<Replicates>,
+    /// Rows are totals of many rows of the data, grouped by another engine.
+    pub collapsed: Option<Collapsed>,
     corrections: Vec<Correction>,
     /// Degrees of freedom of all rows with a weight, and how many these are.
     whole: (usize, OnceLock<f64>),
+}
+
+/// What is behind each row where another engine grouped the data; values are then weighted means.
+#[derive(Debug, Default)]
+pub(crate) struct Collapsed {
+    /// Rows of the data.
+    pub counts: Vec<usize>,
+    /// Weighted covariance of two columns among them; each pair once, in the order of the alphabet.
+    pub within: HashMap<(String, String), Vec<f64>>,
+    /// The design's weights are those of a single row, still to be multiplied by the counts.
+    pub weights_of_one: bool,
 }
 
 /// A projection with its parts summed to units, so that no row is touched again.
@@ -104,9 +118,18 @@ pub(crate) struct Estimated {
 }
 
 impl Survey {
-    pub fn build(table: Cow<'_, Table>, plan: &Plan, folder: Option<&Path>) -> Result<Self, EstimationError> {
+    pub fn build(
+        table: Cow<'_, Table>,
+        plan: &Plan,
+        folder: Option<&Path>,
+        collapsed: Option<Collapsed>,
+    ) -> Result<Self, EstimationError> {
         let table = prepare(table, plan)?;
-        let design = Design::build(&table, &plan.design, folder)?;
+        let mut design = Design::build(&table, &plan.design, folder)?;
+        if let Some(collapsed) = collapsed.as_ref().filter(|c| c.weights_of_one) {
+            let counted = design.base_weights.iter_mut().zip(&collapsed.counts);
+            counted.for_each(|(weight, count)| *weight *= *count as f64);
+        }
         let steps = weighting::compile(&table, &design, &plan.adjust)?;
         let mut adjusted = weighting::run(&steps, &design.base_weights)?;
         let replicates = match &plan.replicates {
@@ -129,6 +152,7 @@ impl Survey {
             domain,
             strata_columns: plan.design.strata.clone(),
             replicates,
+            collapsed,
             corrections,
             whole,
         })
@@ -139,12 +163,24 @@ impl Survey {
         let alive: Vec<usize> = (0..self.weights.len()).filter(|row| self.weights[*row] != 0.0).collect();
         let (psus, strata) = self.design.touched(alive.iter().copied());
         DesignSummary {
-            n: self.weights.len(),
+            n: (0..self.weights.len()).map(|row| self.rows_behind(row)).sum(),
             psus,
             strata,
             df: self.degrees(&alive),
             sum_of_weights: self.weights.iter().sum(),
         }
+    }
+
+    /// Rows of the data behind a row: 1 unless another engine grouped them.
+    pub fn rows_behind(&self, row: usize) -> usize {
+        self.collapsed.as_ref().map_or(1, |c| c.counts[row])
+    }
+
+    /// Weighted covariance of two columns inside each row; `None` where it is 0 everywhere.
+    pub fn within(&self, a: &str, b: &str) -> Option<&[f64]> {
+        let pair = if a <= b { (a, b) } else { (b, a) };
+        let within = &self.collapsed.as_ref()?.within;
+        within.get(&(pair.0.to_owned(), pair.1.to_owned())).map(Vec::as_slice)
     }
 
     /// Degrees of freedom of a domain given by its rows.

@@ -6,12 +6,14 @@
 //! is missing. A condition used as a number is 0/1 and missing stays missing. `LEAST` and `GREATEST`
 //! pass over missing values, as in PostgreSQL, DuckDB and Spark.
 
+pub(crate) mod dialect;
 mod evaluate;
 mod parse;
 
 use indexmap::IndexMap;
 
 use crate::table::{Column, Table, TableError, Types};
+pub use dialect::Dialect;
 use evaluate::Vector;
 
 /// A parsed expression, not yet tied to a table.

@@ -1,0 +1,180 @@
+//! From the query's result to the figures.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::layout::{Key, Layout, Part, stages};
+use super::query::Columns;
+use crate::estimation::survey::{Collapsed, Survey};
+use crate::estimation::{EstimationError, Plan, Results, Row, answer_survey, check_ids};
+use crate::table::{Column, Declared, Table, Types};
+
+/// Σw of a group, under a name no column of the data has.
+const WEIGHT: &str = "\u{1}weight";
+
+pub(super) fn finish(
+    layout: &Layout,
+    plan: &Plan,
+    folder: &Path,
+    path: &Path,
+) -> Result<Results, EstimationError> {
+    check_ids(plan)?;
+    let columns = Columns::of(layout);
+    let mut types = Types::new();
+    for (i, key) in columns.keys.iter().enumerate() {
+        if key.is_text(&layout.schema) {
+            types.insert(format!("k{}", i + 1), Declared::Category);
+        }
+    }
+    let totals = Table::read(path, &types)?;
+    let other = |reason: String| EstimationError::OtherTotals { path: path.into(), reason };
+    let expected = 4 + columns.keys.len() + columns.sums.len() + columns.products.len();
+    if totals.names().count() != expected {
+        return Err(other(format!(
+            "it has {} columns, the query of this plan gives {expected}",
+            totals.names().count()
+        )));
+    }
+    let part_of_row = totals.numbers("part")?.into_owned();
+    let mut results = Results::default();
+    let mut answered: Vec<(usize, Vec<Row>)> = Vec::new();
+    for (number, part) in layout.parts.iter().enumerate() {
+        let own = |row: &usize| part_of_row[*row] == (number + 1) as f64;
+        let rows: Vec<usize> = (0..totals.height()).filter(own).collect();
+        if rows.is_empty() {
+            return Err(other(format!("part {} has no row", number + 1)));
+        }
+        let (table, collapsed) = collapse(&totals.take(&rows), part, &columns, plan)?;
+        let plan = part_plan(plan, part, &columns);
+        let survey = Survey::build(Cow::Owned(table), &plan, Some(folder), Some(collapsed))?;
+        let answer = answer_survey(&survey, &plan)?;
+        if number == 0 {
+            results.design = answer.design;
+            results.warnings = answer.warnings;
+        }
+        results.covariances.extend(answer.covariances);
+        for (place, request) in part.requests.iter().zip(&plan.requests) {
+            let rows = answer.results.iter().filter(|row| row.id == request.id).cloned().collect();
+            answered.push((*place, rows));
+        }
+    }
+    answered.sort_by_key(|(place, _)| *place);
+    results.results = answered.into_iter().flat_map(|(_, rows)| rows).collect();
+    results.warnings.extend(layout.left_out.iter().map(|line| format!("left out: {line}")));
+    Ok(results)
+}
+
+/// The plan's conditions are columns already; units and weights are those of the groups.
+fn part_plan(plan: &Plan, part: &Part, columns: &Columns) -> Plan {
+    let mut own = plan.clone();
+    own.data = None;
+    own.derive.clear();
+    let present = |name: &str| part.keys.contains(&Key::Column(name.into()));
+    own.types.retain(|name, _| present(name));
+    own.design.clusters.truncate(stages(plan));
+    if own.design.weights.is_some() || !own.design.probabilities.is_empty() {
+        own.design.weights = Some(WEIGHT.into());
+        own.design.probabilities.clear();
+    }
+    let holds = |condition: &String| {
+        let place = columns.keys.get_index_of(&Key::Condition(condition.clone()));
+        format!("\"{}\" = 1", condition_name(place.unwrap_or_default()))
+    };
+    own.r#where = plan.r#where.as_ref().map(holds);
+    own.requests = part
+        .requests
+        .iter()
+        .map(|place| {
+            let mut request = plan.requests[*place].clone();
+            request.r#where = request.r#where.as_ref().map(holds);
+            request
+        })
+        .collect();
+    own
+}
+
+fn condition_name(place: usize) -> String {
+    format!("\u{1}condition {place}")
+}
+
+/// A part's groups as rows: weight Σw, values Σwy / Σw.
+fn collapse(
+    part_rows: &Table,
+    part: &Part,
+    columns: &Columns,
+    plan: &Plan,
+) -> Result<(Table, Collapsed), EstimationError> {
+    let bad: f64 = part_rows.numbers("bad_weights")?.iter().sum();
+    if bad > 0.0 {
+        return Err(EstimationError::Design(format!(
+            "{bad} rows have a missing or impossible weight or probability; correct them before grouping"
+        )));
+    }
+    let weight = part_rows.numbers("w")?.into_owned();
+    let counts = part_rows.numbers("n")?.iter().map(|n| *n as usize).collect();
+    let mut table = Table::default();
+    // Columns that are missing where this group's mark says so.
+    let mut missing: HashMap<&str, Vec<bool>> = HashMap::new();
+    for key in &part.keys {
+        let Some(place) = columns.keys.get_index_of(key) else { continue };
+        let name = format!("k{}", place + 1);
+        let column = part_rows.column(&name)?;
+        match key {
+            Key::Row | Key::Weightless => {}
+            Key::Column(column_name) => table.push(column_name.clone(), column.clone())?,
+            Key::Points(_, column_name) => table.push(column_name.clone(), column.clone())?,
+            Key::Condition(text) => {
+                table.push(condition_name(place), column.clone())?;
+                // A proportion finds its condition under its own text.
+                if table.get(text).is_none() {
+                    table.push(text.clone(), column.clone())?;
+                }
+            }
+            Key::Complete(names) => {
+                let complete = column.numbers(&name)?;
+                for name in names {
+                    let marks = missing.entry(name).or_insert_with(|| vec![false; weight.len()]);
+                    marks.iter_mut().zip(complete.iter()).for_each(|(m, c)| *m |= *c == 0.0);
+                }
+            }
+        }
+    }
+    let mut means: HashMap<&str, Vec<f64>> = HashMap::new();
+    for name in &part.sums {
+        let Some(place) = columns.sums.get_index_of(name.as_str()) else { continue };
+        let sums = part_rows.numbers(&format!("s{}", place + 1))?;
+        let marks = missing.get(name.as_str());
+        let values: Vec<f64> = sums
+            .iter()
+            .zip(&weight)
+            .enumerate()
+            .map(|(row, (sum, weight))| match marks.is_some_and(|m| m[row]) {
+                true => f64::NAN,
+                // Rows without a weight are in no domain.
+                false if *weight == 0.0 => 0.0,
+                false => sum / weight,
+            })
+            .collect();
+        if table.get(name).is_none() {
+            table.push(name.clone(), Column::Number(values.clone()))?;
+        }
+        means.insert(name, values);
+    }
+    let mut within = HashMap::new();
+    for pair in &part.products {
+        let Some(place) = columns.products.get_index_of(pair) else { continue };
+        let sums = part_rows.numbers(&format!("p{}", place + 1))?;
+        let (Some(a), Some(b)) = (means.get(pair.0.as_str()), means.get(pair.1.as_str())) else { continue };
+        let covariance = (0..weight.len())
+            .map(|row| {
+                let value = sums[row] / weight[row] - a[row] * b[row];
+                if value.is_finite() { value } else { 0.0 }
+            })
+            .collect();
+        within.insert(pair.clone(), covariance);
+    }
+    let weights_of_one = plan.design.weights.is_none() && plan.design.probabilities.is_empty();
+    table.push(WEIGHT, Column::Number(weight))?;
+    Ok((table, Collapsed { counts, within, weights_of_one }))
+}

@@ -1,0 +1,54 @@
+//! Another engine does the grouping: the one query that reduces the rows to totals, and the finish from them.
+//!
+//! The query has one part for every set of classifications that requests share. A part holds all rows of
+//! the data, grouped by sampling unit and by those classifications: how many rows, Σw, Σwy and, where
+//! asked for, Σwyz. Every row of a part can stand for its rows of the data with weight Σw and value
+//! Σwy / Σw, because estimates, raking and linearised errors are linear in y inside such a group. So
+//! the parts are finished by the same code as rows are.
+
+mod finish;
+mod layout;
+mod query;
+
+use std::path::Path;
+
+pub use crate::sql::Dialect;
+use layout::Layout;
+
+use super::{EstimationError, Plan, Results};
+
+/// A query for another engine.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub sql: String,
+    /// What is left out under `skip_unsupported`, one line a request.
+    pub left_out: Vec<String>,
+}
+
+/// The query over a table named `data` whose result [`finish`] needs.
+///
+/// The plan's data file, if it is there, tells texts from numbers; else `types` does, and what is not
+/// declared is a number where a number is needed. `skip_unsupported` leaves out what is no function of
+/// such totals. Errors: [`EstimationError::NotFromTotals`] with the request's id, and the plan's own.
+pub fn query(
+    plan: &Plan,
+    folder: &Path,
+    dialect: Dialect,
+    skip_unsupported: bool,
+) -> Result<Query, EstimationError> {
+    let layout = Layout::of(plan, folder, skip_unsupported)?;
+    let sql = query::write(&layout, plan, dialect)?;
+    Ok(Query { sql, left_out: layout.left_out })
+}
+
+/// The results of a plan from the result of its query: the same figures as from the rows.
+///
+/// `totals`: CSV or Parquet file of the query's result. Requests left out are warnings of the results.
+pub fn finish(
+    plan: &Plan,
+    folder: &Path,
+    totals: &Path,
+    skip_unsupported: bool,
+) -> Result<Results, EstimationError> {
+    finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)
+}
