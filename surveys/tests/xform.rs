@@ -229,16 +229,16 @@ fn external_choices_go_into_itemsets_csv() {
         let text = format!(
             "| survey | | | | |\n| | type | name | label | choice_filter |\n| | text | p | P | |\n{external}"
         );
-        surveys::xlsform::read("form.md", text.as_bytes()).expect("a form").questionnaire
+        xlsform::read("form.md", text.as_bytes()).expect("a form").questionnaire
     };
-    assert_eq!(surveys::xform::itemsets(&form("")), None);
+    assert_eq!(xform::itemsets(&form("")), None);
     let with = form(
         "| | select_one_external xa | x | X | tinh = ${p} |\n\
          | external_choices | | | | |\n| | list_name | name | label | tinh |\n\
          | | xa | 1 | Xã \"A\" | 02 |\n| | xa | 2 | Xã B | 04 |\n",
     );
     assert_eq!(
-        surveys::xform::itemsets(&with).expect("the form needs one"),
+        xform::itemsets(&with).expect("the form needs one"),
         "\"list_name\",\"name\",\"label\",\"tinh\"\n\"xa\",\"1\",\"Xã \"\"A\"\"\",\"02\"\n\"xa\",\"2\",\"Xã B\",\"04\"\n"
     );
 }

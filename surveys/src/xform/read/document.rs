@@ -75,7 +75,7 @@ impl Tag {
 /// Reads a whole document.
 ///
 /// Errors: XML that is not well-formed, too large or too deep, or that declares entities.
-pub(super) fn parse(xml: &[u8]) -> Result<Tag, Problem> {
+pub(super) fn parse(xml: &[u8]) -> Result<Tag, Box<Problem>> {
     if xml.len() > MOST_BYTES {
         return Err(broken(
             None,
@@ -108,12 +108,12 @@ pub(super) fn parse(xml: &[u8]) -> Result<Tag, Problem> {
     builder.root.ok_or(empty)
 }
 
-fn broken(line: Option<u32>, vietnamese: String, english: String) -> Problem {
+fn broken(line: Option<u32>, vietnamese: String, english: String) -> Box<Problem> {
     let problem = Problem::new("xform", vietnamese, english);
-    match line {
+    Box::new(match line {
         Some(line) => problem.row(line),
         None => problem,
-    }
+    })
 }
 
 struct Builder {
@@ -126,7 +126,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn malformed(&self, message: &str) -> Problem {
+    fn malformed(&self, message: &str) -> Box<Problem> {
         broken(
             Some(self.line),
             format!("XML không đúng cú pháp: {message}"),
@@ -134,7 +134,7 @@ impl Builder {
         )
     }
 
-    fn take(&mut self, event: Event<'_>) -> Result<(), Problem> {
+    fn take(&mut self, event: Event<'_>) -> Result<(), Box<Problem>> {
         match event {
             Event::Start(start) => self.open(&start),
             Event::Empty(start) => {
@@ -172,7 +172,7 @@ impl Builder {
         }
     }
 
-    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), Problem> {
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), Box<Problem>> {
         self.elements += 1;
         if self.open.len() >= DEEPEST || self.elements > MOST_ELEMENTS {
             return Err(self.malformed("too many elements, or nested too deeply"));
@@ -215,7 +215,7 @@ impl Builder {
         }
     }
 
-    fn close(&mut self) -> Result<(), Problem> {
+    fn close(&mut self) -> Result<(), Box<Problem>> {
         self.scopes.pop();
         let Some(mut tag) = self.open.pop() else {
             return Err(self.malformed("an end tag without its start"));

@@ -24,7 +24,7 @@ use document::Tag;
 ///
 /// Errors: XML that is not a form, and everything in it that a questionnaire cannot hold.
 pub fn read(xml: &[u8]) -> Result<Read, Vec<Problem>> {
-    let document = document::parse(xml).map_err(|problem| vec![problem])?;
+    let document = document::parse(xml).map_err(|problem| vec![*problem])?;
     let missing = |what: &str, line: u32| {
         vec![problem(
             line,

@@ -47,10 +47,8 @@ impl Reader<'_> {
                 continue;
             }
             if is_meta(tag) {
-                if path != self.root {
-                    if let Some(entity) = tag.find("entity") {
-                        self.entity(entity, path);
-                    }
+                if let Some(entity) = tag.find("entity").filter(|_| path != self.root) {
+                    self.entity(entity, path);
                 }
                 continue;
             }
