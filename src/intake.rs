@@ -1,16 +1,19 @@
 //! The one way in for a submission: it is read, split into its two halves, given its case, and stored in both
 //! vaults. What breaks a rule of the form is kept and flagged, never dropped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use surveys::expression::Dialect;
 use surveys::form::Compiled;
 use surveys::questionnaire::Questionnaire;
 use surveys::submission::{self, AnswerValue, Submission};
 use surveys::{halves, xlsform};
 
-use crate::db::{self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome};
+use crate::db::{
+    self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome,
+};
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::keys::WaveKey;
 
@@ -83,24 +86,37 @@ pub struct Receiver {
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
 }
 
+/// Rules of the form that the submission breaks, by name: nothing that tells an answer goes to the field half.
+fn flags(form: &ReadForm, submission: &Submission) -> Vec<String> {
+    let problems = submission::check(&form.compiled, submission, Dialect::JavaRosa);
+    problems.iter().map(|problem| problem.rule.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// Where the random tie between the two halves comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ties {
     /// Random, as protection.md rule 4 asks.
     Random,
-    /// From the wave key and the instance id: for the synthetic demo alone, so that its files are the same each time.
+    /// From the wave key, the instance id and the content: for the synthetic demo alone, so that its files are the same each time.
     Derived,
 }
 
 impl Receiver {
-    pub fn new(field: FieldVault, answers: AnswerVault, keys: HashMap<i64, Arc<WaveKey>>, ties: Ties) -> Self {
+    pub fn new(
+        field: FieldVault,
+        answers: AnswerVault,
+        keys: HashMap<i64, Arc<WaveKey>>,
+        ties: Ties,
+    ) -> Self {
         let queue = db::Intake::new(field.clone(), answers.clone());
         Self { field, answers, queue, keys, ties, forms: RwLock::default() }
     }
 
     pub fn key(&self, project: i64) -> Result<&Arc<WaveKey>, IntakeError> {
         self.keys.get(&project).ok_or_else(|| {
-            IntakeError::Unavailable(format!("the server does not hold the key of wave {project}; give it with --keys"))
+            IntakeError::Unavailable(format!(
+                "the server does not hold the key of wave {project}; give it with --keys"
+            ))
         })
     }
 
@@ -118,7 +134,12 @@ impl Receiver {
     }
 
     /// A published version of a form, the newest without `version`.
-    pub fn find_form(&self, project: i64, form: &str, version: Option<&str>) -> Result<db::Form, IntakeError> {
+    pub fn find_form(
+        &self,
+        project: i64,
+        form: &str,
+        version: Option<&str>,
+    ) -> Result<db::Form, IntakeError> {
         let found = self.field.read(|db| db.find_form(project, form, version))?;
         if let Some(found) = found {
             return Ok(found);
@@ -140,7 +161,9 @@ impl Receiver {
         }
         let record = self.find_form(project, form, Some(version))?;
         let workbook = record.workbook.as_deref().ok_or_else(|| {
-            IntakeError::Unavailable(format!("form `{form}` was published without its workbook; publish it again"))
+            IntakeError::Unavailable(format!(
+                "form `{form}` was published without its workbook; publish it again"
+            ))
         })?;
         let read = xlsform::read(&format!("{form}.xlsx"), workbook).map_err(|problems| {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();
@@ -171,17 +194,20 @@ impl Receiver {
             return Err(IntakeError::ClosedForm { form: head.form_id });
         }
         let instance_id = head.instance_id.clone().ok_or_else(|| {
-            IntakeError::Unreadable("meta/instanceID is missing; the form must give each interview its id".into())
+            IntakeError::Unreadable(
+                "meta/instanceID is missing; the form must give each interview its id".into(),
+            )
         })?;
         let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
         let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
-        let parts = halves::split(&form.compiled, &xml)
-            .map_err(|e| IntakeError::Unreadable(e.to_string()))?;
+        let parts =
+            halves::split(&form.compiled, &xml).map_err(|e| IntakeError::Unreadable(e.to_string()))?;
         let key = self.key(project)?;
         let token = match self.ties {
             Ties::Random => None,
             Ties::Derived => {
-                let name = key.name("demo tie", &[instance_id.as_bytes()]);
+                // With the content: what comes under a taken id with other content must keep answers of its own.
+                let name = key.name("demo tie", &[instance_id.as_bytes(), &xml]);
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(&name[..16]);
                 Some(uuid::Builder::from_random_bytes(bytes).into_uuid())
@@ -200,7 +226,7 @@ impl Receiver {
             app_user: Some(app_user.id),
             device: None,
             visit,
-            flags: Vec::new(),
+            flags: flags(&form, &submission),
             now,
             token,
         };
@@ -225,7 +251,9 @@ impl Receiver {
         now: DateTime<Utc>,
     ) -> Result<(Option<CaseVisit>, Option<String>), IntakeError> {
         let text = |name: &str| form.text(submission, name);
-        let (Some(village), Some(household)) = (text("village"), text("household").and_then(|h| h.parse().ok())) else {
+        let (Some(village), Some(household)) =
+            (text("village"), text("household").and_then(|h| h.parse().ok()))
+        else {
             return Ok((None, None));
         };
         let Some(case) = self.field.read(|db| db.find_case_of_dwelling(project, &village, household))? else {
@@ -242,8 +270,13 @@ impl Receiver {
             Class::Interview | Class::Partial => CaseStatus::Complete,
             _ => CaseStatus::Ended,
         };
-        let visit =
-            CaseVisit { case: case.id, attempt, disposition: disposition.code().to_owned(), visited_at: now, status };
+        let visit = CaseVisit {
+            case: case.id,
+            attempt,
+            disposition: disposition.code().to_owned(),
+            visited_at: now,
+            status,
+        };
         Ok((Some(visit), area))
     }
 }

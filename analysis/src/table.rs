@@ -58,9 +58,9 @@ pub enum Declared {
 /// What can be wrong with a table: where, what, what now.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    #[error("{path}: cannot be read: {reason}", path = path.display())]
+    #[error("{path}: cannot be read: {reason}; check the path and the file", path = path.display())]
     Unreadable { path: PathBuf, reason: String },
-    #[error("{path}: cannot be written: {reason}", path = path.display())]
+    #[error("{path}: cannot be written: {reason}; choose another place for it", path = path.display())]
     Unwritable { path: PathBuf, reason: String },
     #[error("{path}: `.{ending}` is not a table this program reads; give a .csv or a .parquet file", path = path.display())]
     UnknownEnding { path: PathBuf, ending: String },

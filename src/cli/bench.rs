@@ -28,7 +28,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 }
             })?;
             let samples = counts.samples as f64;
-            println!("{:<16} {:>7} {:>9} {:>9} {:>12}", "item", "true", "mean est.", "coverage", "unweighted");
+            println!(
+                "{:<16} {:>7} {:>9} {:>9} {:>12}",
+                "item", "true", "mean est.", "coverage", "unweighted"
+            );
             for (i, item) in ITEMS.iter().enumerate() {
                 println!(
                     "{:<16} {:>7.4} {:>9.4} {:>8.1}% {:>11.1}%",

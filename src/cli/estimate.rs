@@ -1,7 +1,7 @@
 //! `langnghe estimate`: a complete, repeatable analysis of a CSV or Parquet file.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use analysis::estimation::{self, Plan, format, grouped};
 
@@ -46,6 +46,12 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
     let folder = super::folder_of(&args.plan);
+    if let Some(output) = &args.output {
+        let data = plan.data.as_ref().map(|data| folder.join(data));
+        let inputs: Vec<&Path> =
+            data.iter().chain(&args.totals).chain([&args.plan]).map(PathBuf::as_path).collect();
+        super::keep_inputs(output, &inputs)?;
+    }
     let named = |e| anyhow::anyhow!("{}: {e}", args.plan.display());
     if let Some(engine) = args.emit_sql {
         let dialect = match engine {

@@ -39,7 +39,9 @@ pub struct ConvertArgs {
 
 /// Điền phiếu ngẫu nhiên hợp lệ để thử · Random valid interviews
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers")]
+#[command(
+    after_help = "Example: langnghe form answer questionnaire.xlsx --seed 1 --count 10 --output answers"
+)]
 pub struct AnswerArgs {
     /// XLSForm (.xlsx .xls .csv .md)
     file: PathBuf,
@@ -99,7 +101,8 @@ fn read(file: &Path) -> anyhow::Result<Questionnaire> {
 
 fn told(file: &Path, problems: &[impl ToString]) -> anyhow::Error {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    anyhow!("{}: {} problems\n{}", file.display(), lines.len(), lines.join("\n"))
+    let noun = if lines.len() == 1 { "problem" } else { "problems" };
+    anyhow!("{}: {} {noun}\n{}", file.display(), lines.len(), lines.join("\n"))
 }
 
 fn compile(file: &Path) -> anyhow::Result<Compiled> {
@@ -118,13 +121,15 @@ fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
     if args.output.extension().is_none_or(|ending| ending != "xml") {
         return Err(anyhow!("{}: an XForm is written to a file that ends in .xml", args.output.display()));
     }
+    super::keep_inputs(&args.output, &[&args.input])?;
     let xml = xform::write(&read(&args.input)?).map_err(|problems| told(&args.input, &problems))?;
     super::write_output(Some(&args.output), xml.as_bytes())
 }
 
 fn answer_forms(args: &AnswerArgs) -> anyhow::Result<()> {
     let form = compile(&args.file)?;
-    let start = Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or_else(|| anyhow!("no such moment"))?;
+    let start =
+        Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or_else(|| anyhow!("no such moment"))?;
     std::fs::create_dir_all(&args.output)
         .map_err(|e| anyhow!("{}: cannot be made ({e}); choose another --output", args.output.display()))?;
     for number in 1..=args.count {

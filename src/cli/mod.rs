@@ -54,15 +54,29 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("langnghe: {error:#}");
+            eprintln!("langnghe: {}", message(&error));
             ExitCode::FAILURE
         }
     }
 }
 
+/// The error and its causes, those left out that it has told already.
+fn message(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
 /// Reads a whole file, with its name in the message where that fails.
 fn read_bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).map_err(|e| anyhow::anyhow!("{}: cannot be read ({e})", file.display()))
+    std::fs::read(file)
+        .map_err(|e| anyhow::anyhow!("{}: cannot be read ({e}); check the path", file.display()))
 }
 
 /// Reads a plan in JSON, or in TOML where the file ends in `.toml`.
@@ -75,7 +89,28 @@ fn read_plan<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     } else {
         serde_json::from_str(text).map_err(|e| e.to_string())
     };
-    plan.map_err(|e| anyhow::anyhow!("{}: is not a valid plan: {e}", file.display()))
+    plan.map_err(|e| {
+        anyhow::anyhow!("{}: is not a valid plan: {}; correct it there", file.display(), plainly(&e))
+    })
+}
+
+/// What the readers of JSON and TOML say, without the names of the program's own types.
+fn plainly(reason: &str) -> String {
+    ["u64", "usize", "u32"].iter().fold(reason.trim_end().to_owned(), |text, kind| {
+        text.replace(&format!("expected {kind}"), "expected a whole number, 0 or more")
+    })
+}
+
+/// Refuses to write over a file that the command reads: what the caller has must not be lost by a slip.
+fn keep_inputs(output: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+    let Ok(written) = output.canonicalize() else { return Ok(()) };
+    match inputs.iter().find(|input| input.canonicalize().is_ok_and(|read| read == written)) {
+        Some(input) => Err(anyhow::anyhow!(
+            "{}: is read by this command and would be overwritten; choose another --output",
+            input.display()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Folder that the paths inside a plan are relative to.
@@ -90,8 +125,9 @@ fn folder_of(file: &Path) -> PathBuf {
 fn write_output(output: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write;
     match output {
-        Some(file) => std::fs::write(file, bytes)
-            .map_err(|e| anyhow::anyhow!("{}: cannot be written ({e}); choose another --output", file.display())),
+        Some(file) => std::fs::write(file, bytes).map_err(|e| {
+            anyhow::anyhow!("{}: cannot be written ({e}); choose another --output", file.display())
+        }),
         None => match std::io::stdout().write_all(bytes) {
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),

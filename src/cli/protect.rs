@@ -17,8 +17,12 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan: disclosure::ProtectionPlan = super::read_plan(&args.plan)?;
-    let safe = disclosure::protect(&plan, &super::folder_of(&args.plan))
-        .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+    let folder = super::folder_of(&args.plan);
+    if let Some(output) = &args.output {
+        super::keep_inputs(output, &[&args.plan, &folder.join(&plan.data)])?;
+    }
+    let safe =
+        disclosure::protect(&plan, &folder).map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
     let mut text = serde_json::to_string_pretty(&safe)?;
     text.push('\n');
     super::write_output(args.output.as_deref(), text.as_bytes())

@@ -1,6 +1,6 @@
 //! `langnghe sample`: how many, how shared, and the draw itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use analysis::sampling::{self, Plan, allocate, size};
 use analysis::table::Table;
@@ -33,7 +33,7 @@ pub struct DrawArgs {
     /// Replaces the plan's seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// CSV or Parquet; the design goes beside it (sample.csv → sample.design.json). Default: sample.csv
+    /// CSV or Parquet; the design goes beside it (sample.csv → sample.csv.design.json). Default: sample.csv
     #[arg(long, value_name = "F", default_value = "sample.csv")]
     output: PathBuf,
     /// Writes the first stage's joint inclusion probabilities
@@ -55,8 +55,13 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         }
         Command::Allocate(args) => {
             let plan: serde_json::Value = super::read_plan(&args.plan)?;
-            let plan = allocate::AllocatePlan::from_json(&plan.to_string())
-                .map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+            let plan = allocate::AllocatePlan::from_json(&plan.to_string()).map_err(|e| {
+                anyhow::anyhow!(
+                    "{}: is not a valid plan: {}; correct it there",
+                    args.plan.display(),
+                    super::plainly(&e)
+                )
+            })?;
             print(args, &plan.answer(&super::folder_of(&args.plan))?)
         }
         Command::Draw(args) => draw(args),
@@ -64,6 +69,9 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
 }
 
 fn print<T: serde::Serialize>(args: &PlanArgs, answer: &T) -> anyhow::Result<()> {
+    if let Some(output) = &args.output {
+        super::keep_inputs(output, &[&args.plan])?;
+    }
     let mut text = serde_json::to_string_pretty(answer)?;
     text.push('\n');
     super::write_output(args.output.as_deref(), text.as_bytes())
@@ -72,6 +80,12 @@ fn print<T: serde::Serialize>(args: &PlanArgs, answer: &T) -> anyhow::Result<()>
 fn draw(args: &DrawArgs) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
     let folder = super::folder_of(&args.plan);
+    let frame = folder.join(&plan.frame);
+    let inputs: Vec<&Path> =
+        [&args.plan, &frame].into_iter().chain(&args.listing).map(PathBuf::as_path).collect();
+    for output in [&args.output].into_iter().chain(&args.joint) {
+        super::keep_inputs(output, &inputs)?;
+    }
     let drawn = match (args.stage, &args.listing) {
         (Some(stage), Some(listing)) => {
             let listing = Table::read(listing, &plan.types)?;

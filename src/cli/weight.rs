@@ -1,6 +1,6 @@
 //! `langnghe weight`: the weights of an estimation plan's design and adjustments, and their diagnosis.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use analysis::estimation::{self, Plan};
 use analysis::weighting::{self, Diagnosis, Distribution};
@@ -28,6 +28,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
     let folder = super::folder_of(&args.plan);
+    let data = plan.data.as_ref().map(|data| folder.join(data));
+    let inputs: Vec<&Path> = data.iter().chain([&args.plan]).map(PathBuf::as_path).collect();
+    super::keep_inputs(&args.output, &inputs)?;
     let failed = |e: estimation::EstimationError| anyhow::anyhow!("{}: {e}", args.plan.display());
     let data = estimation::read_data(&plan, &folder).map_err(failed)?;
     let weighted = weighting::weight_in(&data, &plan, Some(&folder)).map_err(failed)?;
@@ -67,7 +70,10 @@ fn text(diagnosis: &Diagnosis) -> String {
     for margin in &diagnosis.margins {
         out += &format!("margin {}\n", margin.margin);
         for c in &margin.categories {
-            out += &format!("  {:<24} target {:>14.2}  before {:>14.2}  after {:>14.2}\n", c.category, c.target, c.before, c.after);
+            out += &format!(
+                "  {:<24} target {:>14.2}  before {:>14.2}  after {:>14.2}\n",
+                c.category, c.target, c.before, c.after
+            );
         }
     }
     out

@@ -219,8 +219,10 @@ impl FieldDb<'_> {
         village: &str,
         household: i64,
     ) -> Result<Option<Case>, Error> {
-        let dwelling = cases::project.eq(project).and(cases::village.eq(village)).and(cases::household.eq(household));
-        let row: Option<Row> = cases::table.filter(dwelling).select(Row::as_select()).first(self.0).optional()?;
+        let dwelling =
+            cases::project.eq(project).and(cases::village.eq(village)).and(cases::household.eq(household));
+        let row: Option<Row> =
+            cases::table.filter(dwelling).select(Row::as_select()).first(self.0).optional()?;
         row.map(Row::into_case).transpose()
     }
 

@@ -1,8 +1,8 @@
 //! Do the intervals tell the truth? Many samples from one simulated population, each drawn, worked, weighted and
 //! estimated as a real wave would be; then counted: how many 95% intervals hold the true value.
 
-use anyhow::Context;
 use analysis::estimation;
+use anyhow::Context;
 use serde_json::json;
 
 use crate::demo::instrument::{self, Instrument};

@@ -43,7 +43,7 @@ pub struct Interview {
 impl Visited {
     /// Position of the selected person in the roster.
     pub fn selected(&self) -> Option<usize> {
-        (!self.roster.is_empty()).then(|| (self.draw * self.roster.len() as f64) as usize)
+        (!self.roster.is_empty()).then_some((self.draw * self.roster.len() as f64) as usize)
     }
 }
 
@@ -114,11 +114,40 @@ fn visit(population: &Population, village: usize, serial: usize, released: bool,
     visited
 }
 
+/// Batteries beside the headline items: question, steps of its scale, how far up the scale people stand (0–1).
+const BATTERY: [(&str, usize, f64); 25] = [
+    ("d1_b", 5, 0.72),
+    ("d1_c", 5, 0.56),
+    ("d1_d", 5, 0.64),
+    ("d1_dd", 5, 0.68),
+    ("d1_e", 5, 0.53),
+    ("d1_g", 5, 0.40),
+    ("d1_h", 5, 0.71),
+    ("g6_a", 5, 0.66),
+    ("g6_b", 5, 0.61),
+    ("g6_c", 5, 0.70),
+    ("g6_d", 5, 0.65),
+    ("g6_dd", 5, 0.63),
+    ("h2_a", 4, 0.63),
+    ("h2_b", 4, 0.54),
+    ("h2_c", 4, 0.66),
+    ("h2_d", 4, 0.41),
+    ("h2_dd", 4, 0.37),
+    ("h2_e", 4, 0.58),
+    ("l2_a", 4, 0.69),
+    ("l2_b", 4, 0.60),
+    ("l2_c", 4, 0.62),
+    ("l2_d", 4, 0.64),
+    ("l2_dd", 4, 0.67),
+    ("l2_e", 4, 0.61),
+    ("l2_g", 4, 0.58),
+];
+
 fn interview(population: &Population, person: &Person, chance: &mut Chance) -> Interview {
     let silent = |chance: &mut Chance| if chance.happens(0.75) { "98" } else { "99" };
     let mut answers = vec![("b1", person.sex.to_string()), ("b2", person.age.to_string())];
-    let ethnic = population.ethnic(person);
-    let ethnic = match ethnic {
+    let ethnic_code = population.ethnic(person);
+    let ethnic = match ethnic_code {
         _ if chance.happens(0.012) => "99",
         "99" => "97",
         code => code,
@@ -134,6 +163,17 @@ fn interview(population: &Population, person: &Person, chance: &mut Chance) -> I
             Opinion::NotAsked => continue,
         };
         answers.push((item.question, code.to_owned()));
+    }
+    // One leaning for all, so that the answers of one person hang together.
+    let leaning = 0.10 * chance.normal() - if large_group(ethnic_code) == 3 { 0.06 } else { 0.0 };
+    for (question, steps, level) in BATTERY {
+        let level = (level + leaning).clamp(0.05, 0.95);
+        let code = if chance.happens(0.035) {
+            silent(chance).to_owned()
+        } else {
+            (1 + (1..steps).filter(|_| chance.happens(level)).count()).to_string()
+        };
+        answers.push((question, code));
     }
     Interview { answers }
 }

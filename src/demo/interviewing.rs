@@ -39,9 +39,11 @@ pub fn interview(
     seed: u64,
 ) -> anyhow::Result<String> {
     let mut chance = Chance::new(seed, &format!("interview/{village}/{}", visit.serial));
-    let minutes = if visit.interview.is_some() { 24.0 + 22.0 * chance.unit() } else { 2.0 + 3.0 * chance.unit() };
+    let minutes =
+        if visit.interview.is_some() { 24.0 + 22.0 * chance.unit() } else { 2.0 + 3.0 * chance.unit() };
     let start = morning(day)?.milliseconds() as f64 + (chance.unit() * 9.0 * 3_600_000.0).round();
-    let start = Moment::from_milliseconds(start, ZONE).ok_or_else(|| anyhow!("a visit beyond the calendar"))?;
+    let start =
+        Moment::from_milliseconds(start, ZONE).ok_or_else(|| anyhow!("a visit beyond the calendar"))?;
     let options = Options {
         presets: presets(village, visit),
         dont_know: 0.03,

@@ -113,8 +113,9 @@ fn read_summary(folder: &Path) -> anyhow::Result<String> {
 
 /// Writes a file whole: a run that ends in the middle leaves the earlier file.
 pub(crate) fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let unwritable =
-        |e: std::io::Error| anyhow!("{}: cannot be written ({e}); choose another folder with --data", file.display());
+    let unwritable = |e: std::io::Error| {
+        anyhow!("{}: cannot be written ({e}); choose another folder with --data", file.display())
+    };
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(unwritable)?;
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use analysis::table::Table;
+use analysis::table::{Column, Table};
 use anyhow::{Context, anyhow};
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
@@ -80,16 +80,32 @@ pub fn write_all(
     }
     write(&folder.join("weights.csv"), weights_csv.as_bytes())?;
     for (name, table) in &assessment.tables {
-        write(&folder.join("tables").join(format!("{name}.csv")), analysis::export::csv(table).as_bytes())?;
+        write(
+            &folder.join("tables").join(format!("{name}.csv")),
+            analysis::export::csv(table, Some(LABEL)).as_bytes(),
+        )?;
     }
     for (name, chart) in &assessment.charts {
-        write(&folder.join("charts").join(format!("{name}.svg")), assessment::svg(chart.as_ref()).as_bytes())?;
+        write(
+            &folder.join("charts").join(format!("{name}.svg")),
+            assessment::svg(chart.as_ref()).as_bytes(),
+        )?;
     }
     write(&folder.join("report.docx"), &assessment.docx)?;
     write(&folder.join("report.html"), assessment.html.as_bytes())?;
     write(&folder.join("tables.xlsx"), &assessment.xlsx)?;
     write(&folder.join("index.html"), index(&template, &assessment).as_bytes())?;
-    Ok(summary::page(folder, &summary::Facts { template: &template, assessment: &assessment, records: &records, truth: &truths, weighted: &weighted, sent }))
+    Ok(summary::page(
+        folder,
+        &summary::Facts {
+            template: &template,
+            assessment: &assessment,
+            records: &records,
+            truth: &truths,
+            weighted: &weighted,
+            sent,
+        },
+    ))
 }
 
 /// One row a respondent: place in the design and weights, no answers.
@@ -100,7 +116,11 @@ fn weights(respondents: &Table) -> anyhow::Result<Table> {
         .into_iter()
         .map(|name| Ok((name, respondents.column(name)?.clone())))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Table::from_columns(picked)?)
+    let mut table = Table::from_columns(picked)?;
+    // As the frame says it, and with it the sample.
+    let synthetic = vec![Some("yes"); respondents.height()];
+    table.push("synthetic", Column::from_texts(synthetic))?;
+    Ok(table)
 }
 
 /// Questions that the workbook marks `bind::ln:sensitive`.
@@ -122,8 +142,9 @@ fn sensitive(instrument: &Instrument) -> BTreeSet<String> {
 fn former_districts() -> anyhow::Result<Vec<(String, String)>> {
     let last_day = NaiveDate::from_ymd_opt(2025, 6, 30).ok_or_else(|| anyhow!("no such day"))?;
     let tree = AreaTree::bundled();
-    let province =
-        tree.find("province", "02", last_day).ok_or_else(|| anyhow!("the former province is not in the area tree"))?;
+    let province = tree
+        .find("province", "02", last_day)
+        .ok_or_else(|| anyhow!("the former province is not in the area tree"))?;
     let mut districts: Vec<(String, String)> = tree
         .children(province, last_day)
         .into_iter()
@@ -153,7 +174,13 @@ fn index(template: &Template, assessment: &Assessment) -> String {
     let breakdowns: String = template
         .breakdowns
         .iter()
-        .map(|b| format!("<li><a href=\"tables/chi-tieu-theo-{}.csv\">Các chỉ tiêu theo {}</a></li>\n", b.file, escape(&b.name)))
+        .map(|b| {
+            format!(
+                "<li><a href=\"tables/chi-tieu-theo-{}.csv\">Các chỉ tiêu theo {}</a></li>\n",
+                b.file,
+                escape(&b.name)
+            )
+        })
         .collect();
     format!(
         r#"<!doctype html>

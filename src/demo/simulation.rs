@@ -55,7 +55,8 @@ fn margins(population: &Population) -> Vec<Margin> {
         ages[usize::from(person.age - 1)] += 1.0;
         *areas.entry(&village.district).or_default() += 1.0;
     }
-    let numbered = |counts: &[f64]| counts.iter().enumerate().map(|(i, n)| ((i + 1).to_string(), *n)).collect();
+    let numbered =
+        |counts: &[f64]| counts.iter().enumerate().map(|(i, n)| ((i + 1).to_string(), *n)).collect();
     vec![
         Margin {
             by: "rake_ethnic",
@@ -78,12 +79,13 @@ pub struct Sample {
 
 /// Draws villages, lets them be listed, draws dwellings among the listed ones.
 pub fn draw(instrument: &Instrument, truth: &Truth, seed: u64) -> anyhow::Result<Sample> {
-    let villages =
-        sampling::draw_from(&instrument.frame, &instrument.sampling, Some(seed)).context("drawing the villages")?;
+    let villages = sampling::draw_from(&instrument.frame, &instrument.sampling, Some(seed))
+        .context("drawing the villages")?;
     let listing = main_villages(&villages.sample)?
         .into_iter()
         .map(|id| {
-            let place = truth.village.get(&id).ok_or_else(|| anyhow!("village {id} is not in the population"))?;
+            let place =
+                truth.village.get(&id).ok_or_else(|| anyhow!("village {id} is not in the population"))?;
             let listed = truth.population.dwellings(*place);
             Ok((id, listed))
         })
@@ -105,7 +107,9 @@ pub fn draw_dwellings(
         ("households", Column::Number(listing.iter().map(|(_, n)| *n as f64).collect())),
         (
             "released",
-            Column::Number(listing.iter().map(|(id, _)| released.get(id).copied().unwrap_or(0) as f64).collect()),
+            Column::Number(
+                listing.iter().map(|(id, _)| released.get(id).copied().unwrap_or(0) as f64).collect(),
+            ),
         ),
     ])?;
     sampling::draw_listing_from(&instrument.frame, &instrument.sampling, 2, &table, Some(seed))
@@ -242,7 +246,11 @@ pub fn records(truth: &Truth, fieldwork: &Fieldwork) -> anyhow::Result<Vec<CaseR
                 disposition: visit.disposition,
                 adults: (!visit.roster.is_empty()).then_some(visit.roster.len()),
                 answers: visit.interview.as_ref().map(|interview| {
-                    interview.answers.iter().map(|(question, code)| ((*question).to_owned(), code.clone())).collect()
+                    interview
+                        .answers
+                        .iter()
+                        .map(|(question, code)| ((*question).to_owned(), code.clone()))
+                        .collect()
                 }),
             })
         })

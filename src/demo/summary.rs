@@ -31,10 +31,19 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    line(&mut out, format!("LẮNG NGHE · KHẢO SÁT NẮM TÌNH HÌNH NHÂN DÂN {} · {LABEL}\n", facts.template.year));
+    line(
+        &mut out,
+        format!("LẮNG NGHE · KHẢO SÁT NẮM TÌNH HÌNH NHÂN DÂN {} · {LABEL}\n", facts.template.year),
+    );
     let counts = facts.assessment.unweighted;
     let percent = |share: Option<f64>| share.map_or("–".to_owned(), |s| numerals::percent(s, 1));
-    line(&mut out, format!("Phiếu gửi · sent            {} trường hợp, {} yêu cầu HTTP", facts.sent.acknowledged, facts.sent.requests));
+    line(
+        &mut out,
+        format!(
+            "Phiếu gửi · sent            {} trường hợp, {} yêu cầu HTTP",
+            facts.sent.acknowledged, facts.sent.requests
+        ),
+    );
     line(
         &mut out,
         format!(
@@ -61,15 +70,24 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
             numerals::decimal(facts.weighted.diagnosis.kish_effect, 2)
         ),
     );
-    line(&mut out, "                                          ước lượng   KTC 95%         thật   trúng   không trọng số".to_owned());
-    line(&mut out, "                                          estimate    95% interval    true   holds   unweighted".to_owned());
+    line(
+        &mut out,
+        "                                          ước lượng   KTC 95%         thật   trúng   không trọng số"
+            .to_owned(),
+    );
+    line(
+        &mut out,
+        "                                          estimate    95% interval    true   holds   unweighted"
+            .to_owned(),
+    );
     let mut held = 0;
     for (headline, row) in facts.template.headlines.iter().zip(&facts.assessment.headlines) {
         let figure = row.figure();
         let truth = facts.truth.get(&headline.id).copied();
         let holds = figure.interval().zip(truth).is_some_and(|((low, high), t)| low <= t && t <= high);
         held += usize::from(holds);
-        let plain = ITEMS.iter().position(|item| item.name == headline.id).and_then(|i| unweighted(facts.records, i));
+        let plain =
+            ITEMS.iter().position(|item| item.name == headline.id).and_then(|i| unweighted(facts.records, i));
         let interval = figure.interval().map_or("–".to_owned(), |(low, high)| {
             format!("{}–{}", numerals::decimal(low * 100.0, 1), numerals::percent(high, 1))
         });
@@ -85,7 +103,12 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
         );
     }
     let all = facts.template.headlines.len();
-    line(&mut out, format!("\n{held} trong {all} khoảng tin cậy chứa giá trị thật · {held} of {all} intervals hold the true value"));
+    line(
+        &mut out,
+        format!(
+            "\n{held} trong {all} khoảng tin cậy chứa giá trị thật · {held} of {all} intervals hold the true value"
+        ),
+    );
     line(&mut out, "(trong 100 cuộc khảo sát mô phỏng: ./dev bench coverage)\n".to_owned());
     line(&mut out, "Tệp · Files".to_owned());
     for (file, what) in [
@@ -94,7 +117,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
         ("tables.xlsx", "bảng số liệu · tables"),
         ("tables/", "bảng số liệu, CSV"),
         ("charts/", "biểu đồ, SVG · charts"),
-        ("sample.csv", "mẫu, kèm sample.design.json · the sample and its design"),
+        ("sample.csv", "mẫu, kèm sample.csv.design.json · the sample and its design"),
         ("weights.csv", "quyền số · weights"),
     ] {
         line(&mut out, format!("  {}  {what}", pad(&folder.join(file).display().to_string(), 34)));

@@ -35,7 +35,9 @@ pub struct Sent {
 /// Why the demonstration stopped sending.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    #[error("the server at {address} did not answer ({cause}); is another program using the port? Start the demo again")]
+    #[error(
+        "the server at {address} did not answer ({cause}); is another program using the port? Start the demo again"
+    )]
     NoAnswer { address: SocketAddr, cause: String },
     #[error("the server at {address} answered {status} to a submission: {body}")]
     Refused { address: SocketAddr, status: u16, body: String },
@@ -68,7 +70,10 @@ pub fn send_all(
             .into_iter()
             .map(|thread| {
                 thread.join().unwrap_or_else(|_| {
-                    Err(SendError::NoAnswer { address: server, cause: "the sending thread ended early".into() })
+                    Err(SendError::NoAnswer {
+                        address: server,
+                        cause: "the sending thread ended early".into(),
+                    })
                 })
             })
             .collect()
@@ -101,7 +106,8 @@ fn send_lane(
         let mut chance = Chance::new(seed, &format!("tablet/{number}"));
         sent.late += usize::from(one.round > 1);
         if chance.happens(0.02) {
-            lose_the_reply(server, &one).map_err(|cause| SendError::NoAnswer { address: server, cause: cause.to_string() })?;
+            lose_the_reply(server, &one)
+                .map_err(|cause| SendError::NoAnswer { address: server, cause: cause.to_string() })?;
             sent.requests += 1;
             sent.lost_replies += 1;
         }

@@ -11,13 +11,15 @@ use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
 use surveys::chance::Chance;
 use surveys::form::Compiled;
+use surveys::questionnaire::publishing;
 use surveys::submission;
 use uuid::Uuid;
 
 use crate::db::{AnswerVault, CaseRole, FieldVault, Listing, NewCase, NewForm, Project, ProjectKind};
+use crate::demo::enumerators::Visited;
 use crate::demo::instrument::{Instrument, PublishedForm};
 use crate::demo::interviewing;
-use crate::demo::simulation::{Fieldwork, Sample, Truth, dwellings, draw_dwellings};
+use crate::demo::simulation::{Fieldwork, Sample, Truth, draw_dwellings, dwellings};
 use crate::demo::tablet::{Outgoing, Sent, send_all};
 use crate::intake::{Receiver, Ties};
 use crate::jobs::analysis_file::CaseRecord;
@@ -64,6 +66,9 @@ pub fn prepare(
         }
         wave_keys.insert(project, Arc::new(key));
     }
+    if let Some(refusal) = publishing::refusals(&instrument.questionnaire.questionnaire).first() {
+        return Err(anyhow!("the questionnaire may not be published in a survey: {refusal}"));
+    }
     publish(&field, survey, &instrument.questionnaire, now)?;
     publish(&field, listing, &instrument.listing, now)?;
     let mut tokens = HashMap::new();
@@ -93,7 +98,12 @@ pub fn prepare(
     Ok(Wave { receiver, survey, listing, tokens, app_users, custodian, seed })
 }
 
-fn find_or_create(field: &FieldVault, kind: ProjectKind, name: &str, now: DateTime<Utc>) -> anyhow::Result<i64> {
+fn find_or_create(
+    field: &FieldVault,
+    kind: ProjectKind,
+    name: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<i64> {
     let known = field.read(|db| db.list_projects())?.into_iter().find(|project| project.name == name);
     let project: Project = match known {
         Some(project) => project,
@@ -146,7 +156,12 @@ impl Wave {
     }
 
     /// Enumerators list the villages; what the server got becomes the list of dwellings.
-    pub fn list_dwellings(&self, instrument: &Instrument, sample: &Sample, server: SocketAddr) -> anyhow::Result<()> {
+    pub fn list_dwellings(
+        &self,
+        instrument: &Instrument,
+        sample: &Sample,
+        server: SocketAddr,
+    ) -> anyhow::Result<()> {
         let form = compile(&instrument.listing)?;
         let outgoing = sample
             .listing
@@ -178,9 +193,11 @@ impl Wave {
         for record in stored {
             let answer_half =
                 answers.get(&record.token).ok_or_else(|| anyhow!("a listing has lost its answers"))?;
-            let xml = surveys::halves::join(&record.xml, answer_half).context("a listing's halves do not fit")?;
+            let xml =
+                surveys::halves::join(&record.xml, answer_half).context("a listing's halves do not fit")?;
             let submission = submission::read(&form.compiled, &xml).context("a listing cannot be read")?;
-            let village = form.text(&submission, "village").ok_or_else(|| anyhow!("a listing names no village"))?;
+            let village =
+                form.text(&submission, "village").ok_or_else(|| anyhow!("a listing names no village"))?;
             let households = form
                 .text(&submission, "households")
                 .and_then(|n| n.parse().ok())
@@ -193,7 +210,12 @@ impl Wave {
     }
 
     /// Draws the dwellings among the listed ones and stores them as cases.
-    pub fn create_cases(&self, instrument: &Instrument, truth: &Truth, sample: &Sample) -> anyhow::Result<()> {
+    pub fn create_cases(
+        &self,
+        instrument: &Instrument,
+        truth: &Truth,
+        sample: &Sample,
+    ) -> anyhow::Result<()> {
         if !self.receiver.field.read(|db| db.list_cases(self.survey))?.is_empty() {
             return Ok(());
         }
@@ -251,7 +273,6 @@ impl Wave {
     ) -> anyhow::Result<Sent> {
         let form = compile(&instrument.questionnaire)?;
         let custodian = self.custodian.public();
-        let mut chance = Chance::new(self.seed, "network");
         let order: BTreeMap<usize, usize> = fieldwork
             .visited
             .iter()
@@ -261,20 +282,31 @@ impl Wave {
             .enumerate()
             .map(|(i, village)| (village, i))
             .collect();
-        let outgoing = fieldwork
-            .visited
-            .iter()
-            .map(|visit| {
-                let village = &truth.population.villages[visit.village].id;
-                // Twenty teams, each a village every second day.
-                let day = order[&visit.village] / 20 * 2 + visit.serial % 2;
-                let xml = interviewing::interview(&form, &custodian, village, visit, day, self.seed)?;
-                let team = visit.village % (ENUMERATORS / 2);
-                let path = self.path(self.survey, 2 * team + visit.serial % 2);
-                let round = 1 + chance.weighted(&[0.90, 0.07, 0.03]).unwrap_or(0) as u8;
-                Ok(Outgoing { path, xml, round })
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let fill = |visit: &Visited| {
+            let village = &truth.population.villages[visit.village].id;
+            // Twenty teams, each a village every second day.
+            let day = order[&visit.village] / 20 * 2 + visit.serial % 2;
+            let xml = interviewing::interview(&form, &custodian, village, visit, day, self.seed)?;
+            let team = visit.village % (ENUMERATORS / 2);
+            let path = self.path(self.survey, 2 * team + visit.serial % 2);
+            let mut chance = Chance::new(self.seed, &format!("network/{village}/{}", visit.serial));
+            let round = 1 + chance.weighted(&[0.90, 0.07, 0.03]).unwrap_or(0) as u8;
+            Ok(Outgoing { path, xml, round })
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = fieldwork.visited.len().div_ceil(threads).max(1);
+        let outgoing = std::thread::scope(|scope| {
+            let parts: Vec<_> = fieldwork
+                .visited
+                .chunks(share)
+                .map(|part| scope.spawn(|| part.iter().map(&fill).collect::<anyhow::Result<Vec<_>>>()))
+                .collect();
+            let mut all = Vec::with_capacity(fieldwork.visited.len());
+            for part in parts {
+                all.extend(part.join().map_err(|_| anyhow!("a thread that fills interviews failed"))??);
+            }
+            anyhow::Ok(all)
+        })?;
         Ok(send_all(server, outgoing, self.seed, CONNECTIONS, done)?)
     }
 
@@ -306,7 +338,9 @@ fn reporting_areas(truth: &Truth, sample: &Sample) -> HashMap<String, String> {
     }
     in_frame
         .into_iter()
-        .filter(|(area, n)| *n >= FRAME_VILLAGES && in_sample.get(area).is_some_and(|n| *n >= SAMPLE_VILLAGES))
+        .filter(|(area, n)| {
+            *n >= FRAME_VILLAGES && in_sample.get(area).is_some_and(|n| *n >= SAMPLE_VILLAGES)
+        })
         .map(|(area, _)| (area.to_owned(), area.to_owned()))
         .collect()
 }

@@ -48,7 +48,13 @@ const TABLE: [(Disposition, &str, &str, Class, &str); 11] = [
     (Disposition::OtherNonresponse, "23", "2.3", Class::Other, "Khác (ốm, không giao tiếp được)"),
     (Disposition::UnknownHousehold, "31", "3.1", Class::Unknown, "Không xác định được hộ"),
     (Disposition::UnknownEligiblePerson, "32", "3.2", Class::Unknown, "Không rõ có người đủ điều kiện"),
-    (Disposition::NotAHousehold, "41", "4.1", Class::Ineligible, "Ngoài phạm vi (nhà bỏ trống, không phải hộ)"),
+    (
+        Disposition::NotAHousehold,
+        "41",
+        "4.1",
+        Class::Ineligible,
+        "Ngoài phạm vi (nhà bỏ trống, không phải hộ)",
+    ),
     (Disposition::NoAdult, "42", "4.2", Class::Ineligible, "Không có người từ 18 tuổi"),
 ];
 

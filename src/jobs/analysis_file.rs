@@ -61,7 +61,9 @@ pub fn weighting_table(records: &[CaseRecord], questions: &[&str]) -> Result<Tab
     };
     let number = |of: &dyn Fn(&CaseRecord) -> f64| Column::Number(rows.iter().map(|r| of(r)).collect());
     let answer = |question: &str| {
-        text(&|r: &CaseRecord| r.answers.as_ref().and_then(|a| a.get(question)).filter(|a| !a.is_empty()).cloned())
+        text(&|r: &CaseRecord| {
+            r.answers.as_ref().and_then(|a| a.get(question)).filter(|a| !a.is_empty()).cloned()
+        })
     };
     let mut table = Table::from_columns([
         ("design_stratum", text(&|r| Some(r.stratum.clone()))),

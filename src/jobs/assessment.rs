@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use analysis::charts::{
-    Caption, Chart, DotInterval, DotRow, Funnel, Histogram, Likert, LikertRow, Order, Pyramid, PyramidBand, Stage,
-    Unit, Width, numerals,
+    Caption, Chart, DotInterval, DotRow, Funnel, Histogram, Likert, LikertRow, Order, Pyramid, PyramidBand,
+    Stage, Unit, Width, numerals,
 };
 use analysis::disclosure::{self, Cell, Figure, Rules, SafeBins, SafeRow, SafeTable};
 use analysis::estimation::{self, Results};
@@ -76,7 +76,10 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
         for dots in &section.dots {
             let breakdown = view.breakdown(&dots.by)?;
             own.push(charts.len());
-            charts.push((format!("{}-{}", dots.id.replace('_', "-"), breakdown.file), Box::new(view.dots(&dots.id, breakdown)?)));
+            charts.push((
+                format!("{}-{}", dots.id.replace('_', "-"), breakdown.file),
+                Box::new(view.dots(&dots.id, breakdown)?),
+            ));
         }
         for battery in &section.likert {
             own.push(charts.len());
@@ -106,7 +109,11 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
             Ok(Section {
                 title: section.title.clone(),
                 comments: Vec::new(),
-                statements: section.statements.iter().map(|id| view.statement(id)).collect::<anyhow::Result<_>>()?,
+                statements: section
+                    .statements
+                    .iter()
+                    .map(|id| view.statement(id))
+                    .collect::<anyhow::Result<_>>()?,
                 charts: own.iter().map(|i| charts[*i].1.as_ref()).collect(),
             })
         })
@@ -116,7 +123,12 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
         year: input.template.year,
         population: input.template.population.clone(),
         purpose: input.template.purpose.clone(),
-        headlines: input.template.headlines.iter().map(|h| view.statement(&h.id)).collect::<anyhow::Result<_>>()?,
+        headlines: input
+            .template
+            .headlines
+            .iter()
+            .map(|h| view.statement(&h.id))
+            .collect::<anyhow::Result<_>>()?,
         sections,
         fieldwork: view.fieldwork(&unweighted, &weighted),
         design: results.design.clone(),
@@ -139,7 +151,8 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
             created: input.created,
         },
     )?;
-    let headlines = input.template.headlines.iter().map(|h| view.row(&h.id).cloned()).collect::<anyhow::Result<_>>()?;
+    let headlines =
+        input.template.headlines.iter().map(|h| view.row(&h.id).cloned()).collect::<anyhow::Result<_>>()?;
     drop(annual);
     Ok(Assessment { charts, tables, docx, html, xlsx, headlines, results, unweighted, weighted })
 }
@@ -154,9 +167,12 @@ fn full_plan(input: &Input<'_>) -> anyhow::Result<estimation::Plan> {
         plan["types"][format!("{question}_scale")] = json!(scale);
         plan["derive"][format!("{question}_scale")] =
             json!(format!("CASE WHEN {question} IN ({}) THEN {question} END", quoted(&scale)));
-        plan["derive"][format!("{question}_silent")] =
-            json!(format!("CASE WHEN {question} IN ({}) THEN 1 WHEN {question} IS NOT NULL THEN 0 END", quoted(&silent)));
-        let requests = plan["requests"].as_array_mut().ok_or_else(|| anyhow!("the plan has no `requests`"))?;
+        plan["derive"][format!("{question}_silent")] = json!(format!(
+            "CASE WHEN {question} IN ({}) THEN 1 WHEN {question} IS NOT NULL THEN 0 END",
+            quoted(&silent)
+        ));
+        let requests =
+            plan["requests"].as_array_mut().ok_or_else(|| anyhow!("the plan has no `requests`"))?;
         for column in ["scale", "silent"] {
             let column = format!("{question}_{column}");
             requests.push(json!({ "id": column, "statistic": "mean", "of": [column], "missing": "drop" }));
@@ -167,7 +183,8 @@ fn full_plan(input: &Input<'_>) -> anyhow::Result<estimation::Plan> {
 
 /// Codes on the scale of a question, and those of don't know and refused. 95–97 (does not apply, other) are neither.
 fn scale_of(codebook: &Codebook, question: &str) -> anyhow::Result<(Vec<String>, Vec<String>)> {
-    let variable = codebook.variables.get(question).ok_or_else(|| anyhow!("there is no question `{question}`"))?;
+    let variable =
+        codebook.variables.get(question).ok_or_else(|| anyhow!("there is no question `{question}`"))?;
     let mut scale = Vec::new();
     let mut silent = Vec::new();
     for value in &variable.values {
@@ -212,7 +229,8 @@ fn sample_shape(input: &Input<'_>, rules: &Rules) -> anyhow::Result<Vec<SafeRow>
         "design": { "clusters": ["psu"], "strata": ["stratum"], "weights": "each", "single_psu": "adjust" },
         "requests": [{ "id": "sex_age", "statistic": "mean", "of": ["sex_age"], "missing": "drop" }]
     }))?;
-    let results = estimation::estimate(&input.weighted.respondents, &plan).context("the sample's sex and age")?;
+    let results =
+        estimation::estimate(&input.weighted.respondents, &plan).context("the sample's sex and age")?;
     Ok(disclosure::gate(&results.results, rules)?)
 }
 
@@ -245,10 +263,9 @@ struct View<'a> {
 
 impl View<'_> {
     fn row(&self, id: &str) -> anyhow::Result<&SafeRow> {
-        self.safe
-            .iter()
-            .find(|row| row.id() == id && row.group().is_empty())
-            .ok_or_else(|| anyhow!("the analysis plan has no request `{id}`, which the report's template names"))
+        self.safe.iter().find(|row| row.id() == id && row.group().is_empty()).ok_or_else(|| {
+            anyhow!("the analysis plan has no request `{id}`, which the report's template names")
+        })
     }
 
     fn figure(&self, id: &str) -> Figure {
@@ -340,10 +357,8 @@ impl View<'_> {
             .map(|(label, figure)| DotRow { label, figure, truth: None })
             .collect();
         let (low, high) = overall.interval().unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
-        let apart = rows
-            .iter()
-            .filter(|row| row.figure.interval().is_some_and(|(l, h)| h < low || l > high))
-            .count();
+        let apart =
+            rows.iter().filter(|row| row.figure.interval().is_some_and(|(l, h)| h < low || l > high)).count();
         let finding = match apart {
             0 => "chưa đủ căn cứ kết luận có khác biệt".to_owned(),
             n => format!("{n} nhóm khác mức chung ngoài sai số"),
@@ -376,7 +391,10 @@ impl View<'_> {
                 let steps: Vec<&SafeRow> = self.safe.iter().filter(|row| row.id() == id).collect();
                 if scale.is_empty() {
                     let text = |row: &&SafeRow| {
-                        self.input.codebook.value_label(question, row.category().unwrap_or_default(), "vi").to_owned()
+                        self.input
+                            .codebook
+                            .value_label(question, row.category().unwrap_or_default(), "vi")
+                            .to_owned()
                     };
                     scale = steps.iter().map(text).collect();
                 }
@@ -391,7 +409,11 @@ impl View<'_> {
                         worst = Some((top, label));
                     }
                 }
-                LikertRow { label: label.clone(), figures, aside: Some(self.figure(&format!("{question}_silent"))) }
+                LikertRow {
+                    label: label.clone(),
+                    figures,
+                    aside: Some(self.figure(&format!("{question}_silent"))),
+                }
             })
             .collect();
         let title = match (best, worst) {
@@ -426,11 +448,18 @@ impl View<'_> {
         let eligible = drawn - whole(counts.unknown) - whole(counts.ineligible);
         let met = eligible - whole(counts.non_contacts);
         let agreed = met - whole(counts.refusals) - whole(counts.others);
-        let stage = |label: &str, cases: u64, lost: &str| Stage { label: label.into(), cases, lost: lost.into() };
-        let rate = counts.rr3().map_or(String::new(), |rate| format!(" (AAPOR RR3: {})", numerals::percent(rate, 1)));
+        let stage =
+            |label: &str, cases: u64, lost: &str| Stage { label: label.into(), cases, lost: lost.into() };
+        let rate = counts
+            .rr3()
+            .map_or(String::new(), |rate| format!(" (AAPOR RR3: {})", numerals::percent(rate, 1)));
         Funnel {
             caption: self.caption(
-                format!("{} phiếu hoàn thành trong {} trường hợp{rate}", numerals::whole(agreed), numerals::whole(drawn)),
+                format!(
+                    "{} phiếu hoàn thành trong {} trường hợp{rate}",
+                    numerals::whole(agreed),
+                    numerals::whole(drawn)
+                ),
                 "Số trường hợp qua từng bước tiếp xúc".into(),
                 None,
             ),
@@ -484,7 +513,8 @@ impl View<'_> {
                 label: self.input.codebook.value_label("b2", age, "vi").to_owned(),
                 sample: [sample("1", age), sample("2", age)],
                 // The register gives sex and age apart; their product stands for the cross table.
-                population: [0, 1].map(|i| sexes.totals.get(i).map_or(0.0, |(_, of_sex)| of_sex * of_age / (all * all))),
+                population: [0, 1]
+                    .map(|i| sexes.totals.get(i).map_or(0.0, |(_, of_sex)| of_sex * of_age / (all * all))),
             })
             .collect();
         Ok(Pyramid {
@@ -533,7 +563,8 @@ impl View<'_> {
 
     fn headline_table(&self) -> SafeTable {
         let columns = ["Chỉ tiêu", "Câu", "Ước lượng", "KTC 95%", "n"];
-        let mut table = SafeTable::new(format!("Các chỉ tiêu chính năm {}", self.input.template.year), columns);
+        let mut table =
+            SafeTable::new(format!("Các chỉ tiêu chính năm {}", self.input.template.year), columns);
         for headline in &self.input.template.headlines {
             let figure = self.figure(&headline.id);
             table.push(vec![
@@ -557,10 +588,17 @@ impl View<'_> {
             .unwrap_or_default();
         let mut table = SafeTable::new(
             format!("Các chỉ tiêu chính theo {}", breakdown.name),
-            ["Chỉ tiêu".to_owned(), "Nhóm".to_owned(), "Ước lượng".to_owned(), "KTC 95%".to_owned(), "n".to_owned()],
+            [
+                "Chỉ tiêu".to_owned(),
+                "Nhóm".to_owned(),
+                "Ước lượng".to_owned(),
+                "KTC 95%".to_owned(),
+                "n".to_owned(),
+            ],
         );
         for headline in &self.input.template.headlines {
-            let groups: HashMap<String, Figure> = self.groups(&headline.id, &breakdown.by).into_iter().collect();
+            let groups: HashMap<String, Figure> =
+                self.groups(&headline.id, &breakdown.by).into_iter().collect();
             for label in &labels {
                 let figure = groups.get(label).cloned().unwrap_or_else(Figure::absent);
                 table.push(vec![

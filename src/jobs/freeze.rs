@@ -42,8 +42,12 @@ pub fn freeze(
     let cases: HashMap<Uuid, Case> =
         receiver.field.read(|db| db.list_cases(project))?.into_iter().map(|case| (case.id, case)).collect();
     let stored = receiver.field.read(|db| db.list_submissions(project, key))?;
-    let mut answers: HashMap<Uuid, Vec<u8>> =
-        receiver.answers.read(|db| db.list_answers(project, key))?.into_iter().map(|a| (a.token, a.xml)).collect();
+    let mut answers: HashMap<Uuid, Vec<u8>> = receiver
+        .answers
+        .read(|db| db.list_answers(project, key))?
+        .into_iter()
+        .map(|a| (a.token, a.xml))
+        .collect();
     // Several visits to a case: the interview counts, else the last attempt.
     let mut last: HashMap<Uuid, (Class, i64, CaseRecord)> = HashMap::new();
     for submission in stored {
@@ -51,12 +55,14 @@ pub fn freeze(
             continue;
         }
         let Some(visit) = submission.visit.clone() else { continue };
-        let case = cases.get(&visit.case).ok_or_else(|| anyhow!("a submission belongs to a case that is gone"))?;
+        let case =
+            cases.get(&visit.case).ok_or_else(|| anyhow!("a submission belongs to a case that is gone"))?;
         let Some(place) = design(case) else { continue };
         let answer_half = answers
             .remove(&submission.token)
-            .ok_or_else(|| anyhow!("an acknowledged interview has no answers; run `langnghe verify` on the last backup"))?;
-        let record = open(receiver, project, &submission, &answer_half, custodian, &visit.disposition, place)?;
+            .ok_or_else(|| anyhow!("an acknowledged interview has no answers in the answer vault; do the two vaults belong together?"))?;
+        let record =
+            open(receiver, project, &submission, &answer_half, custodian, &visit.disposition, place)?;
         let class = record.disposition.class();
         let better = last.get(&visit.case).is_none_or(|(known, attempt, _)| {
             (class == Class::Interview, visit.attempt) > (*known == Class::Interview, *attempt)
@@ -66,7 +72,8 @@ pub fn freeze(
         }
     }
     // Tokens are random, so this order tells nothing; sorting by the case's content-free id keeps runs comparable.
-    let mut records: Vec<(Uuid, CaseRecord)> = last.into_iter().map(|(case, (_, _, record))| (case, record)).collect();
+    let mut records: Vec<(Uuid, CaseRecord)> =
+        last.into_iter().map(|(case, (_, _, record))| (case, record)).collect();
     records.sort_by_key(|(case, _)| cases.get(case).map(|c| (c.village.clone(), c.household)));
     Ok(records.into_iter().map(|(_, record)| record).collect())
 }
@@ -84,8 +91,8 @@ fn open(
     let xml = halves::join(&stored.xml, answer_half).context("the two halves of an interview do not fit")?;
     let xml = open_sealed(&form, stored, xml, custodian)?;
     let submission = submission::read(&form.compiled, &xml).context("a stored interview cannot be read")?;
-    let disposition =
-        Disposition::from_code(disposition).ok_or_else(|| anyhow!("the disposition `{disposition}` is unknown"))?;
+    let disposition = Disposition::from_code(disposition)
+        .ok_or_else(|| anyhow!("the disposition `{disposition}` is unknown"))?;
     let adults = form.text(&submission, "adults_n").and_then(|n| n.parse().ok());
     let answers = (disposition.class() == Class::Interview).then(|| answers_of(&form, &submission));
     Ok(CaseRecord {

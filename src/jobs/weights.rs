@@ -51,8 +51,11 @@ pub fn weight(cases: &Table, margins: &[Margin]) -> anyhow::Result<Weighted> {
     let responding: Vec<usize> = (0..cases.height()).filter(|row| adjusted.weights[*row].is_some()).collect();
     let mut respondents = cases.take(&responding);
     let adults = respondents.numbers("adults")?.into_owned();
-    let person: Vec<f64> =
-        responding.iter().zip(&adults).map(|(row, adults)| adjusted.weights[*row].unwrap_or(f64::NAN) * adults).collect();
+    let person: Vec<f64> = responding
+        .iter()
+        .zip(&adults)
+        .map(|(row, adults)| adjusted.weights[*row].unwrap_or(f64::NAN) * adults)
+        .collect();
     respondents.push("person_weight", Column::Number(person))?;
     let adjust = json!([{
         "method": "rake",

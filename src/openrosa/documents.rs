@@ -85,7 +85,10 @@ mod tests {
             manifest_url: None,
         };
         let xml = form_list(&[form]);
-        assert!(xml.contains("<xform><formID>khao_sat_2026</formID><name>Khảo sát &lt;2026&gt; &amp; thử</name>"), "{xml}");
+        assert!(
+            xml.contains("<xform><formID>khao_sat_2026</formID><name>Khảo sát &lt;2026&gt; &amp; thử</name>"),
+            "{xml}"
+        );
         assert!(xml.contains("<hash>md5:0f</hash>"));
         assert!(!xml.contains("manifestUrl"));
         assert!(xml.ends_with("</xform></xforms>"));

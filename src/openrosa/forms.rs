@@ -52,7 +52,8 @@ pub async fn list_forms(
     let listed: Vec<ListedForm> = forms
         .into_iter()
         .map(|(form, has_files)| {
-            let url = format!("{base}/forms/{}/versions/{}", encode(&form.form_id), encode(blank(&form.version)));
+            let url =
+                format!("{base}/forms/{}/versions/{}", encode(&form.form_id), encode(blank(&form.version)));
             ListedForm {
                 download_url: format!("{url}.xml"),
                 manifest_url: has_files.then(|| format!("{url}/manifest")),
@@ -89,7 +90,8 @@ pub async fn list_files(
         Ok((form, files))
     })
     .await?;
-    let url = format!("{base}/forms/{}/versions/{}/files", encode(&form.form_id), encode(blank(&form.version)));
+    let url =
+        format!("{base}/forms/{}/versions/{}/files", encode(&form.form_id), encode(blank(&form.version)));
     let listed: Vec<ListedFile> = files
         .into_iter()
         .map(|file| ListedFile {
@@ -152,7 +154,9 @@ fn encode(step: &str) -> String {
     let mut encoded = String::new();
     for byte in step.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' => encoded.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' => {
+                encoded.push(char::from(byte))
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }

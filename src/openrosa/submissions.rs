@@ -17,7 +17,11 @@ pub struct Place {
     project: i64,
 }
 
-pub async fn prepare(request: HttpRequest, receiver: Data<Receiver>, place: Path<Place>) -> Result<HttpResponse, Failure> {
+pub async fn prepare(
+    request: HttpRequest,
+    receiver: Data<Receiver>,
+    place: Path<Place>,
+) -> Result<HttpResponse, Failure> {
     check_version(&request)?;
     blocking(&receiver, move |receiver| receiver.find_app_user(place.project, &place.token)).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -50,7 +54,9 @@ async fn read_parts(mut parts: Multipart) -> Result<Vec<u8>, Failure> {
             return Err(Failure::Multipart("có hai phần xml_submission_file (two XML parts)".into()));
         }
         if !is_xml && name != "*isIncomplete*" {
-            return Err(Failure::Multipart(format!("phiếu này không nhận tệp kèm theo: {name} (this form takes no files)")));
+            return Err(Failure::Multipart(format!(
+                "phiếu này không nhận tệp kèm theo: {name} (this form takes no files)"
+            )));
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = part.try_next().await.map_err(|e| Failure::Multipart(e.to_string()))? {

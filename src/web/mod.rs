@@ -24,7 +24,9 @@ pub struct Site(pub Option<PathBuf>);
 /// Why the server did not start or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("{address}: cannot listen ({cause}); end the program that uses this port or give another with --listen")]
+    #[error(
+        "{address}: cannot listen ({cause}); end the program that uses this port or give another with --listen"
+    )]
     Listen { address: String, cause: String },
     #[error("the server ended early: {0}")]
     Ended(String),

@@ -67,7 +67,9 @@ mod tests {
     fn nothing_outside_the_folder_is_served() {
         let folder = Path::new("site");
         assert!(locate(folder, "charts/c1.svg").is_some());
-        for path in ["../keys/wave-1.key", "/etc/passwd", "field.db", "charts/../../x.svg", ".hidden.svg", "weights"] {
+        for path in
+            ["../keys/wave-1.key", "/etc/passwd", "field.db", "charts/../../x.svg", ".hidden.svg", "weights"]
+        {
             assert!(locate(folder, path).is_none(), "{path}");
         }
     }

@@ -1,8 +1,13 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
+mod bad_input;
 mod databases;
+mod demo;
+mod imports;
 mod keys;
+mod licences;
 mod opening_vaults;
+mod openrosa;
 mod postgres;
 mod storage;
 mod storage_kills;

@@ -10,7 +10,7 @@ use crate::databases::{Place, Wave, execute, on_both_backends};
 use crate::postgres::Server;
 
 /// Every file below `folder` that holds `text`.
-fn files_with(folder: &Path, text: &[u8]) -> Vec<String> {
+pub fn files_with(folder: &Path, text: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder is read").flatten() {
         // The server may remove a file between listing and reading; then it holds nothing any more.

@@ -1,6 +1,6 @@
 //! Counts of respondents in linked tables: cells, margins, and the sums that tie them.
 
-use super::protection::{ProtectError, ProtectionPlan, Released};
+use super::protection::{ProtectError, ProtectionPlan, Released, no_column};
 use indexmap::{IndexMap, IndexSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,7 +252,7 @@ fn is_cyclic(tables: &[&[String]]) -> bool {
 /// An answer must stand at the end of its tree: else a sum would be more than its parts.
 fn refuse_answers_above_others(data: &Columns, trees: &IndexMap<String, Tree>) -> Result<(), ProtectError> {
     for (column, tree) in trees {
-        let values = data.get(column).ok_or_else(|| ProtectError::Column { column: column.clone() })?;
+        let values = data.get(column).ok_or_else(|| no_column(column, data))?;
         let seen: BTreeSet<&String> = values.iter().collect();
         if let Some(code) = tree.parent.values().flatten().find(|code| seen.contains(code)) {
             return Err(ProtectError::MixedLevels { column: column.clone(), code: code.clone() });
@@ -269,7 +269,7 @@ fn codes(
 ) -> Result<Vec<Vec<String>>, ProtectError> {
     by.iter()
         .map(|column| {
-            let values = data.get(column).ok_or_else(|| ProtectError::Column { column: column.clone() })?;
+            let values = data.get(column).ok_or_else(|| no_column(column, data))?;
             let seen: BTreeSet<&String> = values.iter().collect();
             let all: BTreeSet<String> = seen
                 .into_iter()

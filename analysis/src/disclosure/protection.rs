@@ -3,10 +3,11 @@
 use super::counts::{Columns, Counts, Key, Tree};
 use super::suppression::Suppression;
 use indexmap::IndexMap;
-use polars::prelude::{CsvReadOptions, DataType, SerReader as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use crate::table::{Declared, Table, TableError, Types, nearest};
 
 /// Which tables are wanted and what protects them. Paths are relative to the plan's folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -104,10 +105,10 @@ impl ProtectedCell {
 pub enum ProtectError {
     #[error("`{file}` cannot be read as {what}: {message}")]
     File { file: PathBuf, what: &'static str, message: String },
-    #[error(
-        "column `{column}` is not in the data; check its name in the plan's tables, cluster and hierarchies"
-    )]
-    Column { column: String },
+    #[error("column `{column}` is not in the data; {hint}")]
+    Column { column: String, hint: String },
+    #[error("{0}")]
+    Data(#[from] TableError),
     #[error("hierarchy of `{column}`: code `{code}` stands twice or below itself; each code has one parent")]
     Hierarchy { column: String, code: String },
     #[error(
@@ -182,7 +183,7 @@ pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, Protec
     check(plan)?;
     let data = read_columns(&folder.join(&plan.data))?;
     if let Some(cluster) = plan.cluster.as_ref().filter(|c| !data.contains_key(*c)) {
-        return Err(ProtectError::Column { column: cluster.clone() });
+        return Err(no_column(cluster, &data));
     }
     let mut trees = IndexMap::new();
     for (column, file) in &plan.hierarchies {
@@ -236,26 +237,33 @@ fn answer(plan: &ProtectionPlan, counts: &Counts, hidden: &[bool]) -> Protected 
 
 /// All columns as text; an empty answer is a category of its own, the empty text.
 fn read_columns(file: &Path) -> Result<Columns, ProtectError> {
-    let error = |message: String| ProtectError::File { file: file.to_owned(), what: "CSV", message };
-    let frame = CsvReadOptions::default()
-        .with_has_header(true)
-        .with_infer_schema_length(Some(0))
-        .try_into_reader_with_file_path(Some(file.to_owned()))
-        .and_then(|reader| reader.finish())
-        .map_err(|e| error(e.to_string()))?;
-    let mut columns = Columns::new();
-    for column in frame.columns() {
-        let text = column.cast(&DataType::String).map_err(|e| error(e.to_string()))?;
-        let text = text.str().map_err(|e| error(e.to_string()))?;
-        let values = text.iter().map(|v| v.unwrap_or("").trim().to_owned()).collect();
-        columns.insert(column.name().trim_start_matches('\u{feff}').to_owned(), values);
-    }
-    Ok(columns)
+    // Once for the names; then each column as its own text, so that `1` and `1.0` stay what they are.
+    let text: Types = Table::read(file, &Types::default())?
+        .names()
+        .map(|name| (name.to_owned(), Declared::Category))
+        .collect();
+    let table = Table::read(file, &text)?;
+    Ok(table
+        .columns()
+        .map(|(name, column)| {
+            let values = (0..column.len()).map(|row| column.text(row).unwrap_or_default().trim().to_owned());
+            (name.to_owned(), values.collect())
+        })
+        .collect())
+}
+
+/// The error for a column that is not there, with the nearest one that is.
+pub(super) fn no_column(column: &str, data: &Columns) -> ProtectError {
+    let hint = match nearest(column, data.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "check its name in the plan's tables, cluster and hierarchies".to_owned(),
+    };
+    ProtectError::Column { column: column.to_owned(), hint }
 }
 
 fn read_tree(column: &str, file: &Path) -> Result<Tree, ProtectError> {
     let columns = read_columns(file)?;
-    let take = |name: &str| columns.get(name).ok_or_else(|| ProtectError::Column { column: name.to_owned() });
+    let take = |name: &str| columns.get(name).ok_or_else(|| no_column(name, &columns));
     let (codes, parents) = (take("code")?, take("parent")?);
     let mut tree = Tree::default();
     for (code, parent) in codes.iter().zip(parents) {

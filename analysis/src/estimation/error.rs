@@ -9,7 +9,7 @@ use crate::weighting::WeightingError;
 /// Where, what, what now.
 #[derive(Debug, thiserror::Error)]
 pub enum EstimationError {
-    #[error("{path}: cannot be read: {reason}", path = path.display())]
+    #[error("{path}: cannot be read: {reason}; check the path and the file", path = path.display())]
     Unreadable { path: PathBuf, reason: String },
     #[error("{path}: {reason}", path = path.display())]
     PlanSyntax { path: PathBuf, reason: String },

@@ -145,7 +145,7 @@ impl Writer {
         }
         right.push_str(&centered(&run(&front.place_and_date, &sized(small_size, "<w:i/><w:iCs/>"))));
         // The State's name is long, the Party's bodies are.
-        let w_left = TEXT_TWIPS * if motto.is_some() { 42 } else { 48 } / 100;
+        let w_left = TEXT_TWIPS * if motto.is_some() { 42 } else { 46 } / 100;
         let w_right = TEXT_TWIPS - w_left;
         let cell = |width: usize, content: &str| {
             format!("<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/></w:tcPr>{content}</w:tc>")

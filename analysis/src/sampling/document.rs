@@ -8,7 +8,7 @@ use super::joint;
 use super::plan::Plan;
 use super::problem::SamplingError;
 use super::selection::Method;
-use crate::table::{Column, Table};
+use crate::table::{Column, Table, TableError};
 
 /// The result of a draw.
 #[derive(Clone, Debug)]
@@ -111,7 +111,10 @@ impl Drawn {
             file: file.display().to_string(),
             reason,
         };
-        self.sample.write(output).map_err(|e| unwritable(output, e.to_string()))?;
+        self.sample.write(output).map_err(|e| match e {
+            TableError::Unwritable { reason, .. } => unwritable(output, reason),
+            other => unwritable(output, other.to_string()),
+        })?;
         let text =
             serde_json::to_string_pretty(&self.design).map_err(|e| unwritable(&design, e.to_string()))?;
         std::fs::write(&design, text + "\n").map_err(|e| unwritable(&design, e.to_string()))?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::area_codes;
 use super::plan::{Plan, Stage};
 use super::problem::{Problem, SamplingError, suggestion};
 use crate::sql;
@@ -87,6 +88,7 @@ impl Frame {
             }
         }
         self.shares(plan, &mut problems);
+        problems.extend(area_codes::problems(self, plan));
         problems
     }
 
@@ -160,7 +162,7 @@ impl Frame {
     fn empty_cells(&self, column: &str, plan: &Plan, remedy: &str, problems: &mut Vec<Problem>) {
         let Some(cells) = self.written.get(column) else { return };
         for row in (0..cells.len()).filter(|row| cells.is_missing(*row)) {
-            problems.push(Problem::new(self.place(row, column, plan), "is empty", remedy));
+            problems.push(Problem::new(self.cell(row, column, plan), "is empty", remedy));
         }
     }
 
@@ -186,7 +188,7 @@ impl Frame {
                 },
             };
             problems.push(Problem::new(
-                self.place(row, column, plan),
+                self.cell(row, column, plan),
                 what,
                 format!("give {kind} (0 keeps the unit out of the draw)"),
             ));
@@ -199,7 +201,7 @@ impl Frame {
             let number = cells.text(row).and_then(|text| crate::table::parse_number(&text));
             if number.is_none() {
                 let remedy = "give the coordinate, in metres or degrees";
-                problems.push(Problem::new(self.place(row, column, plan), "is no number", remedy));
+                problems.push(Problem::new(self.cell(row, column, plan), "is no number", remedy));
             }
         }
     }
@@ -217,17 +219,13 @@ impl Frame {
                 if !(0.0..=1.0).contains(&column[row]) {
                     let text = self.typed.get(name).and_then(|c| c.text(row)).unwrap_or_default();
                     let what = format!("is `{text}`");
-                    problems.push(Problem::new(
-                        self.place(row, name, plan),
-                        what,
-                        "give a share from 0 to 1",
-                    ));
+                    problems.push(Problem::new(self.cell(row, name, plan), what, "give a share from 0 to 1"));
                 }
             }
             let sum: f64 = columns.iter().map(|c| c[row]).sum();
             if sum.is_finite() && (sum - 1.0).abs() > SHARE_ROUNDING {
                 problems.push(Problem::new(
-                    self.place(row, "share_*", plan),
+                    self.cell(row, "share_*", plan),
                     format!("the shares add to {:.4}, not to 1", sum),
                     "correct them, put the rest into a last group, or rename columns that are no parts of one whole",
                 ));
@@ -235,12 +233,17 @@ impl Frame {
         }
     }
 
-    fn place(&self, row: usize, column: &str, plan: &Plan) -> String {
+    fn cell(&self, row: usize, column: &str, plan: &Plan) -> String {
+        format!("{}, column `{column}`", self.place(row, plan))
+    }
+
+    /// File, line and unit of a row.
+    pub(super) fn place(&self, row: usize, plan: &Plan) -> String {
         let unit = plan.listed_stages().checked_sub(1).and_then(|i| {
             let name = &plan.stages[i].unit;
             Some(format!(" ({name} {})", self.written.get(name)?.text(row)?))
         });
-        format!("{}, line {}{}, column `{column}`", self.file, row + 2, unit.unwrap_or_default())
+        format!("{}, line {}{}", self.file, row + 2, unit.unwrap_or_default())
     }
 
     /// The column's numbers. The caller has checked that they are numbers.

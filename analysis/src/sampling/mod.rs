@@ -7,6 +7,7 @@
 
 pub mod allocate;
 pub mod allocation;
+mod area_codes;
 pub mod bethel;
 pub mod document;
 pub mod draw;
