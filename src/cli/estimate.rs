@@ -48,7 +48,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let folder = super::folder_of(&args.plan);
     if let Some(output) = &args.output {
         let data = plan.data.as_ref().map(|data| folder.join(data));
-        let inputs: Vec<&Path> = data.iter().chain([&args.plan]).chain(&args.totals).map(PathBuf::as_path).collect();
+        let inputs: Vec<&Path> =
+            data.iter().chain(&args.totals).chain([&args.plan]).map(PathBuf::as_path).collect();
         super::keep_inputs(output, &inputs)?;
     }
     let named = |e| anyhow::anyhow!("{}: {e}", args.plan.display());

@@ -47,7 +47,8 @@ fn lines(folder: &str) -> Vec<(String, String)> {
     sources(&root().join(folder), &mut files);
     let mut lines = Vec::new();
     for file in files {
-        let name = file.strip_prefix(root()).expect("it lies below the root").to_string_lossy().replace('\\', "/");
+        let name =
+            file.strip_prefix(root()).expect("it lies below the root").to_string_lossy().replace('\\', "/");
         for (i, line) in fs::read_to_string(&file).expect("it is text").lines().enumerate() {
             if !line.trim_start().starts_with("//") {
                 lines.push((format!("{name}:{}", i + 1), line.to_owned()));
@@ -90,7 +91,8 @@ fn libraries_stay_in_their_rooms() {
     for folder in ["src", "surveys/src", "analysis/src"] {
         for (place, line) in lines(folder) {
             for (library, places) in LIBRARIES {
-                let used = line.contains(&format!("{library}::")) || line.contains(&format!("use {library} "));
+                let used =
+                    line.contains(&format!("{library}::")) || line.contains(&format!("use {library} "));
                 if used && !places.iter().any(|p| place.starts_with(p)) {
                     crossed.push(format!("{place}: {}", line.trim()));
                 }
@@ -104,7 +106,9 @@ fn libraries_stay_in_their_rooms() {
 fn surveys_opens_no_files_and_knows_no_other_crate() {
     let crossed: Vec<String> = lines("surveys/src")
         .into_iter()
-        .filter(|(_, line)| ["std::fs", "std::net", "analysis::", "langnghe::"].iter().any(|word| line.contains(word)))
+        .filter(|(_, line)| {
+            ["std::fs", "std::net", "analysis::", "langnghe::"].iter().any(|word| line.contains(word))
+        })
         .map(|(place, line)| format!("{place}: {}", line.trim()))
         .collect();
     assert!(crossed.is_empty(), "{crossed:#?}");
