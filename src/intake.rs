@@ -86,6 +86,13 @@ pub struct Receiver {
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
 }
 
+/// A version 4 UUID from the first half of a keyed name.
+fn uuid_from(name: [u8; 32]) -> uuid::Uuid {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&name[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
 /// Rules of the form that the submission breaks, by name: nothing that tells an answer goes to the field half.
 fn flags(form: &ReadForm, submission: &Submission) -> Vec<String> {
     let problems = submission::check(&form.compiled, submission, Dialect::JavaRosa);
@@ -193,25 +200,20 @@ impl Receiver {
         if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
             return Err(IntakeError::ClosedForm { form: head.form_id });
         }
-        let instance_id = head.instance_id.clone().ok_or_else(|| {
-            IntakeError::Unreadable(
-                "meta/instanceID is missing; the form must give each interview its id".into(),
-            )
-        })?;
+        let key = self.key(project)?;
+        // A form without instance ids: the same content is the same interview, so a resend finds it again.
+        let instance_id = head
+            .instance_id
+            .clone()
+            .unwrap_or_else(|| format!("uuid:{}", uuid_from(key.name("instance of content", &[&xml]))));
         let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
         let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
         let parts =
             halves::split(&form.compiled, &xml).map_err(|e| IntakeError::Unreadable(e.to_string()))?;
-        let key = self.key(project)?;
         let token = match self.ties {
             Ties::Random => None,
-            Ties::Derived => {
-                // With the content: what comes under a taken id with other content must keep answers of its own.
-                let name = key.name("demo tie", &[instance_id.as_bytes(), &xml]);
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(&name[..16]);
-                Some(uuid::Builder::from_random_bytes(bytes).into_uuid())
-            }
+            // With the content: what comes under a taken id with other content must keep answers of its own.
+            Ties::Derived => Some(uuid_from(key.name("demo tie", &[instance_id.as_bytes(), &xml]))),
         };
         let incoming = Incoming {
             project,

@@ -71,7 +71,9 @@ pub fn run(place: &DataPlace, listen: &str, seed: u64, progress: &dyn Progress) 
     let device_address = wave.device_address(running.address);
     let finished =
         Finished { version: env!("CARGO_PKG_VERSION").to_owned(), seed, inputs: instrument::fingerprint() };
-    if read_finished(&folder).is_some_and(|known| known == finished) {
+    // Files without the interviews they came from are no finished run.
+    let stored = wave.receiver.field.read(|db| db.count_submissions(wave.survey))?;
+    if stored > 0 && read_finished(&folder).is_some_and(|known| known == finished) {
         let summary = read_summary(&folder)?;
         return Ok(Done { folder, summary, running, device_address });
     }
