@@ -90,7 +90,7 @@ fn one(instrument: &Instrument, truth: &Truth, seed: u64, coverage: &mut Coverag
 
 /// The share as somebody would count it who knows nothing of the design, with the half-width of the textbook
 /// interval.
-pub fn unweighted(records: &[CaseRecord], item: usize) -> Option<(f64, f64)> {
+fn unweighted(records: &[CaseRecord], item: usize) -> Option<(f64, f64)> {
     let item = &ITEMS[item];
     let answers = records.iter().filter_map(|r| r.answers.as_ref()?.get(item.question));
     let (mut favourable, mut n) = (0.0, 0.0);

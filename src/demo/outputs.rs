@@ -100,7 +100,6 @@ pub fn write_all(
         &summary::Facts {
             template: &template,
             assessment: &assessment,
-            records: &records,
             truth: &truths,
             weighted: &weighted,
             sent,

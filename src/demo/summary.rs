@@ -6,11 +6,8 @@ use std::path::Path;
 
 use analysis::charts::numerals;
 
-use crate::demo::coverage::unweighted;
 use crate::demo::outputs::LABEL;
-use crate::demo::population::ITEMS;
 use crate::demo::tablet::Sent;
-use crate::jobs::analysis_file::CaseRecord;
 use crate::jobs::assessment::Assessment;
 use crate::jobs::template::Template;
 use crate::jobs::weights::Weighted;
@@ -18,7 +15,6 @@ use crate::jobs::weights::Weighted;
 pub struct Facts<'a> {
     pub template: &'a Template,
     pub assessment: &'a Assessment,
-    pub records: &'a [CaseRecord],
     pub truth: &'a HashMap<String, f64>,
     pub weighted: &'a Weighted,
     pub sent: Sent,
@@ -86,8 +82,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
         let truth = facts.truth.get(&headline.id).copied();
         let holds = figure.interval().zip(truth).is_some_and(|((low, high), t)| low <= t && t <= high);
         held += usize::from(holds);
-        let plain =
-            ITEMS.iter().position(|item| item.name == headline.id).and_then(|i| unweighted(facts.records, i));
+        let plain = facts.assessment.sample.iter().find(|row| row.id() == headline.id);
         let interval = figure.interval().map_or("–".to_owned(), |(low, high)| {
             format!("{}–{}", numerals::decimal(low * 100.0, 1), numerals::percent(high, 1))
         });
@@ -99,7 +94,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
             interval,
             percent(truth),
             if holds { "✓" } else { "✗" },
-            percent(plain.map(|(mean, _)| mean)),
+            percent(plain.and_then(|row| row.figure().estimate())),
         );
     }
     let all = facts.template.headlines.len();

@@ -54,6 +54,8 @@ pub struct Assessment {
     pub xlsx: Vec<u8>,
     /// The headline figures in the template's order.
     pub headlines: Vec<SafeRow>,
+    /// The sample without weights: the headlines and `sex_age`.
+    pub sample: Vec<SafeRow>,
     pub results: Results,
     pub unweighted: Outcomes,
     pub weighted: Outcomes,
@@ -64,7 +66,7 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
     let results = estimation::estimate(&input.weighted.respondents, &plan).context("estimates")?;
     let rules = rules(input);
     let safe = disclosure::gate(&results.results, &rules)?;
-    let sample_shape = sample_shape(input, &rules)?;
+    let sample = sample_as_it_is(input, &rules)?;
     let view = View { input, safe: &safe };
     let (unweighted, weighted) = outcomes(input.records);
 
@@ -90,7 +92,7 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
     let method_from = charts.len();
     charts.push(("tiep-xuc".into(), Box::new(view.funnel(&unweighted))));
     charts.push(("quyen-so".into(), Box::new(view.weights(&rules)?)));
-    charts.push(("thap-tuoi".into(), Box::new(view.pyramid(&sample_shape)?)));
+    charts.push(("thap-tuoi".into(), Box::new(view.pyramid(&sample)?)));
 
     let mut tables: Vec<(String, SafeTable)> = vec![("chi-tieu-chinh".into(), view.headline_table())];
     for breakdown in &input.template.breakdowns {
@@ -154,7 +156,7 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
     let headlines =
         input.template.headlines.iter().map(|h| view.row(&h.id).cloned()).collect::<anyhow::Result<_>>()?;
     drop(annual);
-    Ok(Assessment { charts, tables, docx, html, xlsx, headlines, results, unweighted, weighted })
+    Ok(Assessment { charts, tables, docx, html, xlsx, headlines, sample, results, unweighted, weighted })
 }
 
 /// The instrument's plan with the batteries of the template: shares on the scale alone, and the share off it.
@@ -221,16 +223,21 @@ fn rules(input: &Input<'_>) -> Rules {
     }
 }
 
-/// Unweighted shares of the sample by sex and age, through the gate.
-fn sample_shape(input: &Input<'_>, rules: &Rules) -> anyhow::Result<Vec<SafeRow>> {
-    let plan: estimation::Plan = serde_json::from_value(json!({
-        "types": { "b1": "category", "b2": "category" },
-        "derive": { "sex_age": "CASE WHEN b1 IN ('1','2') AND b2 IN ('1','2','3','4','5','6') THEN b1 || '/' || b2 END", "each": "1" },
-        "design": { "clusters": ["psu"], "strata": ["stratum"], "weights": "each", "single_psu": "adjust" },
-        "requests": [{ "id": "sex_age", "statistic": "mean", "of": ["sex_age"], "missing": "drop" }]
-    }))?;
+/// The sample as it is, each respondent counting once, through the gate: its sex and age, and the headlines as
+/// somebody would count them who knows nothing of the design.
+fn sample_as_it_is(input: &Input<'_>, rules: &Rules) -> anyhow::Result<Vec<SafeRow>> {
+    let mut plan = input.plan.clone();
+    plan["derive"]["sex_age"] =
+        json!("CASE WHEN b1 IN ('1','2') AND b2 IN ('1','2','3','4','5','6') THEN b1 || '/' || b2 END");
+    plan["derive"]["each"] = json!("1");
+    plan["design"] =
+        json!({ "clusters": ["psu"], "strata": ["stratum"], "weights": "each", "single_psu": "adjust" });
+    let requests = input.template.headlines.iter().map(|h| h.id.as_str()).chain(["sex_age"]);
+    plan["requests"] =
+        requests.map(|id| json!({ "id": id, "statistic": "mean", "of": [id], "missing": "drop" })).collect();
+    let plan: estimation::Plan = serde_json::from_value(plan)?;
     let results =
-        estimation::estimate(&input.weighted.respondents, &plan).context("the sample's sex and age")?;
+        estimation::estimate(&input.weighted.respondents, &plan).context("the sample without weights")?;
     Ok(disclosure::gate(&results.results, rules)?)
 }
 
