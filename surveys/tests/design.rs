@@ -49,6 +49,20 @@ fn a_scale_with_more_good_than_bad_steps_is_unbalanced() {
     assert_hint(&form, "unbalanced: 1 negative steps, 2 positive");
 }
 
+/// T4 of the questionnaire: “ít tin tưởng” names trust, and is yet on the lower half.
+#[test]
+fn a_little_of_something_good_is_a_lower_step() {
+    let steps = [
+        ("1", "Không tin tưởng chút nào"),
+        ("2", "Ít tin tưởng"),
+        ("3", "Khá tin tưởng"),
+        ("4", "Rất tin tưởng"),
+        ("98", "Không biết"),
+        ("99", "Từ chối"),
+    ];
+    assert_eq!(told(&scale(&steps)), Vec::<String>::new());
+}
+
 #[test]
 fn two_things_in_one_question_are_hinted_at_but_not_in_brackets() {
     let asked = |label: &str| format!("{SURVEY}| | text | q | {label} | | |\n");

@@ -128,7 +128,11 @@ fn scale(
 fn sign(label: &Text) -> Option<i32> {
     const NEUTRAL: [&str; 7] =
         ["bình thường", "trung bình", "trung lập", "như cũ", "neither", "neutral", "average"];
-    const WORSE: [&str; 18] = [
+    const WORSE: [&str; 21] = [
+        // “Ít tin tưởng” is the lower half of its scale, though it names trust.
+        "ít ",
+        "chưa ",
+        "little ",
         "không hài lòng",
         "không đồng ý",
         "không tốt",
