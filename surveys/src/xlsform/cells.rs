@@ -57,8 +57,10 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Workbook, Vec<Problem>> {
         "md" => text(bytes).map(|text| markdown(&text)),
         _ => Err(vec![Problem::new(
             "",
-            format!("`{file_name}`: chỉ đọc được tệp .xlsx, .xls, .csv hoặc .md"),
-            format!("`{file_name}`: only .xlsx, .xls, .csv and .md files can be read"),
+            format!("`{file_name}`: chỉ đọc được tệp .xlsx, .xls, .csv, .md, hoặc XForm .xml"),
+            format!(
+                "`{file_name}`: only .xlsx, .xls, .csv, .md, or an XForm .xml, can be read; save it as one of these"
+            ),
         )]),
     };
     sheets(raw?, ending == "csv")
