@@ -268,7 +268,7 @@ fn broken_files_are_refused_with_one_clear_message() {
     assert!(message("a.xlsx", b"no workbook").contains("the workbook cannot be opened"));
     assert!(message("a.xls", b"").contains("the workbook cannot be opened"));
     assert!(message("a.csv", b"survey\n\xff").contains("not UTF-8"));
-    assert!(message("a.pdf", b"").contains("only .xlsx, .xls, .csv and .md"));
+    assert!(message("a.pdf", b"").contains("only .xlsx, .xls, .csv, .md, or an XForm .xml"));
     assert!(
         message("a.md", "| servey | type |\n| | text |\n| other | x |".as_bytes())
             .contains("no sheet `survey`")
