@@ -220,6 +220,16 @@ fn the_checker_is_silent_about_the_surveys_own_forms() {
     }
 }
 
+/// Long conditions are looked through without running out of stack.
+#[test]
+fn the_checker_looks_through_long_conditions() {
+    let mut form = base();
+    let node = find(&mut form.nodes, "out").expect("the form has the place");
+    node.logic.relevant = Some(format!("/data/age = 0{}", " or /data/e".repeat(900)));
+    let told = hints(&form).iter().filter(|hint| hint.to_string().contains("blank question")).count();
+    assert_eq!(told, 1);
+}
+
 /// Expressions that every form uses and both engines read alike.
 #[test]
 fn the_checker_is_silent_about_ordinary_expressions() {

@@ -82,18 +82,24 @@ fn traps(outline: &Outline<'_>, index: usize, column: &str, text: &str) -> Vec<T
     expression.traps(&Standing { path: &place.path, purpose, look_up: &look_up })
 }
 
-/// Whether the form has a secondary instance of that id: a list, a file or an entity list.
+/// Whether the form has a secondary instance of that id: a list, a file or a list of entities.
 fn is_instance(questionnaire: &Questionnaire, id: &str) -> bool {
     let file = |place: &Place<'_>| {
         let source = place.node.question().and_then(|question| question.choices.as_ref());
         matches!(source.map(|choices| &choices.source), Some(ChoiceSource::File { name, .. })
             if name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem) == id)
     };
+    // The first argument of pulldata() makes an instance of its own.
+    let pulled = |place: &Place<'_>| {
+        let start = format!("pulldata('{id}'");
+        expressions(place.node).iter().any(|(_, text)| text.replace('"', "'").contains(&start))
+    };
     questionnaire.choice_lists.contains_key(id)
         || questionnaire.external_choice_lists.contains_key(id)
         || questionnaire.external_instances.iter().any(|instance| instance.name == id)
+        || questionnaire.entities.iter().any(|entity| entity.list_name == id)
         || id == "__last-saved"
-        || questionnaire.outline().places.iter().any(file)
+        || questionnaire.outline().places.iter().any(|place| file(place) || pulled(place))
 }
 
 fn hint(place: &Place<'_>, column: &str, vietnamese: String, english: String) -> Problem {
