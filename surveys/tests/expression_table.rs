@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use surveys::chance::Chance;
-use surveys::expression::{Dialect, Function, Moment};
+use surveys::expression::{Dialect, Expression, Found, Function, Moment, Purpose, Reference, Standing};
 use surveys::form::{Compiled, Interview, Setup};
-use surveys::question_type::QuestionType;
+use surveys::question_type::{QuestionType, Stored};
 use surveys::questionnaire::design::hints;
 use surveys::questionnaire::{Body, Node, Questionnaire};
 use surveys::{submission, xlsform};
@@ -218,6 +218,27 @@ fn the_checker_is_silent_about_the_surveys_own_forms() {
         let told: Vec<&String> = told.iter().filter(about_engines).collect();
         assert!(told.is_empty(), "{name}: {told:#?}");
     }
+}
+
+/// Any text that parses is looked through without a panic.
+#[test]
+fn mangled_expressions_do_not_stop_the_checker() {
+    let look_up = |_: &Reference| Found::Something;
+    let mut chance = Chance::new(1, "mangled");
+    let mut parsed = 0;
+    for row in rows() {
+        for purpose in [Purpose::Condition, Purpose::Other, Purpose::Answer(Stored::Date)] {
+            let mut text: Vec<char> = row.expression.chars().collect();
+            text[chance.below(row.expression.chars().count())] =
+                ['(', '/', '\'', '.', '1', '[', '|', 'đ'][chance.below(8)];
+            let text: String = text.into_iter().collect();
+            if let Ok(expression) = Expression::parse(&text) {
+                parsed += 1;
+                expression.traps(&Standing { path: "/data/r/o", purpose, look_up: &look_up });
+            }
+        }
+    }
+    assert!(parsed > 500, "{parsed}");
 }
 
 /// Long conditions are looked through without running out of stack.
