@@ -65,6 +65,13 @@ impl Moment {
         milliseconds / DAY
     }
 
+    /// Like [`Moment::time_of_day`], as JavaRosa takes it from the days since 1970, with their rounding.
+    pub(super) fn late_time_of_day(self) -> f64 {
+        let shift = f64::from(self.0.offset().local_minus_utc()) * 1000.0;
+        let days = (self.0.timestamp_millis() as f64 + shift) / DAY;
+        days - days.floor()
+    }
+
     /// Midnight of its day.
     pub fn start_of_day(self) -> Self {
         let midnight = self.0.date_naive().and_time(NaiveTime::MIN);
@@ -171,8 +178,7 @@ const MONTHS: [&str; 12] =
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// Writes a moment by the tokens `%Y %y %m %n %b %d %e %a %H %h %M %S %3`; other text stays.
-/// `times` false leaves the tokens of the clock as they are, as `format-date` of the tablet does.
-pub fn format_moment(moment: Moment, format: &str, times: bool) -> String {
+pub fn format_moment(moment: Moment, format: &str) -> String {
     let at = moment.0;
     let mut text = String::new();
     let mut characters = format.chars().peekable();
@@ -194,15 +200,30 @@ pub fn format_moment(moment: Moment, format: &str, times: bool) -> String {
             'd' => format!("{:02}", at.day()),
             'e' => format!("{}", at.day()),
             'a' => DAYS[at.weekday().num_days_from_monday() as usize].to_owned(),
-            'H' if times => format!("{:02}", at.hour()),
-            'h' if times => format!("{}", at.hour()),
-            'M' if times => format!("{:02}", at.minute()),
-            'S' if times => format!("{:02}", at.second()),
-            '3' if times => format!("{:03}", at.nanosecond() / 1_000_000),
+            'H' => format!("{:02}", at.hour()),
+            'h' => format!("{}", at.hour()),
+            'M' => format!("{:02}", at.minute()),
+            'S' => format!("{:02}", at.second()),
+            '3' => format!("{:03}", at.nanosecond() / 1_000_000),
             '%' => "%".to_owned(),
             other => format!("%{other}"),
         };
         text.push_str(&written);
     }
     text
+}
+
+/// The first token of a format that none of the engines writes: `%Z`, or a `%` at the end.
+pub(super) fn unknown_token(format: &str) -> Option<String> {
+    let mut characters = format.chars();
+    while let Some(c) = characters.next() {
+        if c != '%' {
+            continue;
+        }
+        match characters.next() {
+            Some(token) if "YymnbdeaHhMS3%".contains(token) => {}
+            token => return Some(format!("%{}", token.map(String::from).unwrap_or_default())),
+        }
+    }
+    None
 }

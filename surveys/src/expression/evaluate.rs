@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 
 use crate::chance::Chance;
+use crate::question_type::Stored;
 
 use super::Dialect;
 use super::dates::Moment;
 use super::functions;
-use super::numbers::{java_number, plain_number};
+use super::numbers::{java_stored, plain_number};
 use super::syntax::{self, Axis, Expr, Operator, Path, Start, Step, Test};
 use super::tree::{Kind, NodeId, Tree};
 use super::values::{NodeSet, Value};
@@ -92,6 +93,10 @@ impl Scope<'_> {
         self.environment.dialect
     }
 
+    pub(super) fn now(&self) -> Moment {
+        self.environment.now
+    }
+
     pub(super) fn zone(&self) -> i32 {
         self.environment.zone
     }
@@ -112,25 +117,82 @@ pub(super) fn evaluate(expr: &Expr, scope: &Scope<'_>) -> Result<Value, Evaluate
     value(expr, scope, At { instance: None, node: scope.node, position: None, plain: false })
 }
 
-/// The text that a calculation leaves in its node.
-pub(super) fn stored(value: &Value, scope: &Scope<'_>) -> Result<String, EvaluateError> {
-    let kind = scope.main.get(scope.node).kind;
+/// The text that a calculation leaves in its node; `answer` is the node's type, where it is known.
+pub(super) fn stored(
+    value: &Value,
+    answer: Option<Stored>,
+    scope: &Scope<'_>,
+) -> Result<String, EvaluateError> {
     let single = value.single(scope)?;
-    let text = match (&single, scope.dialect()) {
-        (Value::Number(number), _) if number.is_nan() => String::new(),
-        (Value::Boolean(yes), Dialect::JavaRosa) => if *yes { "1" } else { "0" }.to_owned(),
-        (Value::Moment(moment), _) if kind == Kind::DateTime => moment.date_time_text(),
-        (Value::Moment(moment), _) if kind == Kind::Date => moment.date_text(),
-        (Value::Moment(moment), _) if kind == Kind::Time => moment.time_text(),
-        (Value::Number(number), Dialect::JavaRosa) => java_number(*number),
-        (Value::Number(number), Dialect::WebForms) => plain_number(*number),
-        _ => single.text(scope)?,
-    };
-    // The tablet's engine keeps only what its date type can hold.
-    if kind == Kind::Date && scope.dialect() == Dialect::WebForms {
-        return Ok(Moment::parse(&text, scope.zone()).map_or_else(String::new, Moment::date_text));
+    let answer = answer.unwrap_or(match scope.main.get(scope.node).kind {
+        Kind::Text | Kind::Boolean => Stored::Text,
+        Kind::Number => Stored::Nothing,
+        Kind::Date => Stored::Date,
+        Kind::DateTime => Stored::DateTime,
+        Kind::Time => Stored::Time,
+    });
+    if let Value::Number(number) = single
+        && number.is_nan()
+    {
+        return Ok(String::new());
     }
-    Ok(if text == "NaN" { String::new() } else { text })
+    match scope.dialect() {
+        Dialect::WebForms => stored_on_tablet(&single, answer, scope),
+        Dialect::JavaRosa => Ok(match (single, answer) {
+            (Value::Boolean(yes), _) => if yes { "1" } else { "0" }.to_owned(),
+            // Java's cast to int saturates.
+            (Value::Number(number), Stored::Integer) => (number as i32).to_string(),
+            (Value::Number(number), _) => java_stored(number),
+            (Value::Moment(moment), Stored::Date) => moment.date_text(),
+            (Value::Moment(moment), Stored::Time) => moment.time_text(),
+            (Value::Moment(moment), _) => moment.date_time_text(),
+            (other, Stored::Place) => place_text(&other.text(scope)?, " 0.0"),
+            (other, _) => other.text(scope)?,
+        }),
+    }
+}
+
+/// The tablet's engine keeps only what the node's type can hold.
+fn stored_on_tablet(single: &Value, answer: Stored, scope: &Scope<'_>) -> Result<String, EvaluateError> {
+    let text = match single {
+        Value::Moment(moment) if answer == Stored::DateTime => return Ok(moment.date_time_text()),
+        Value::Moment(moment) if answer == Stored::Date => return Ok(moment.date_text()),
+        Value::Moment(moment) if answer == Stored::Time => return Ok(moment.time_text()),
+        Value::Number(number) => plain_number(*number),
+        other => other.text(scope)?,
+    };
+    let number = || text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let kept = match answer {
+        Stored::Integer => {
+            let whole = number()
+                .map(f64::trunc)
+                .filter(|whole| i32::MIN as f64 <= *whole && *whole <= i32::MAX as f64);
+            whole.map(|whole| format!("{whole}"))
+        }
+        Stored::Decimal => number().map(|number| {
+            if number.fract() == 0.0 { format!("{}.0", plain_number(number)) } else { plain_number(number) }
+        }),
+        Stored::Date => Moment::parse(&text, scope.zone()).map(Moment::date_text),
+        Stored::DateTime => Moment::parse(&text, scope.zone())
+            .map(|moment| if text.contains('T') { text.clone() } else { moment.date_time_text() }),
+        Stored::Time => Moment::parse(&format!("1970-01-01T{text}"), scope.zone()).map(|_| text.clone()),
+        Stored::Place => Some(place_text(&text, "")),
+        _ => Some(text.clone()),
+    };
+    Ok(kept.unwrap_or_default())
+}
+
+/// A point with decimals everywhere, and `missing` in the place of an altitude or accuracy that is
+/// not there; other texts as they are.
+fn place_text(text: &str, missing: &str) -> String {
+    let numbers: Option<Vec<f64>> = text.split_whitespace().map(|part| part.parse().ok()).collect();
+    match numbers {
+        Some(numbers) if (2..=4).contains(&numbers.len()) => {
+            let written: Vec<String> = numbers.iter().map(|number| format!("{number:?}")).collect();
+            written.join(" ") + &missing.repeat(4 - numbers.len())
+        }
+        _ => text.to_owned(),
+    }
 }
 
 pub(super) fn condition(value: &Value, scope: &Scope<'_>) -> Result<bool, EvaluateError> {
@@ -255,8 +317,11 @@ fn compare_single(
                 a.boolean(scope)? == b.boolean(scope)?
             } else if is_numeric(a, scope) || is_numeric(b, scope) {
                 let (x, y) = (a.number(scope)?, b.number(scope)?);
-                // `=` on infinities, then with JavaRosa's tolerance.
-                x == y || (scope.dialect() == Dialect::JavaRosa && (x - y).abs() < 1.0e-12)
+                // JavaRosa has a tolerance, by which an infinity does not equal itself.
+                match scope.dialect() {
+                    Dialect::JavaRosa => (x - y).abs() < 1.0e-12,
+                    Dialect::WebForms => x == y,
+                }
             } else {
                 a.text(scope)? == b.text(scope)?
             };
@@ -292,7 +357,14 @@ pub(super) fn nodes(path: &Path, scope: &Scope<'_>, at: At<'_>) -> Result<NodeSe
             set
         }
     };
-    let steps = path.steps.len();
+    if scope.dialect() == Dialect::JavaRosa {
+        known_to_javarosa(path)?;
+        if let Some(id) = set.instance.as_deref()
+            && scope.environment.lookups.instance(id).is_none()
+        {
+            return Err(EvaluateError::new(format!("there is no instance `{id}`")));
+        }
+    }
     for (i, step) in path.steps.iter().enumerate() {
         if let (Axis::Attribute, Test::Name(name)) = (step.axis, &step.test) {
             if let Some(tree) = set.tree(scope) {
@@ -304,11 +376,18 @@ pub(super) fn nodes(path: &Path, scope: &Scope<'_>, at: At<'_>) -> Result<NodeSe
         // JavaRosa reads an absolute path inside a repeat as meaning the same instance of it.
         let contextual = absolute
             && !at.plain
+            && at.instance.is_none()
             && scope.dialect() == Dialect::JavaRosa
-            && i + 1 < steps
             && step.predicates.is_empty()
             && step.axis == Axis::Child;
-        set.nodes = stepped(&set, step, contextual, scope)?;
+        // JavaRosa goes up only at the beginning of a path; later it loses its way.
+        if scope.dialect() == Dialect::JavaRosa
+            && step.axis == Axis::Parent
+            && path.steps[..i].iter().any(|before| before.axis == Axis::Child)
+        {
+            set.nodes.clear();
+        }
+        set.nodes = stepped(&set, step, contextual.then_some(at.node), scope)?;
         if set.nodes.is_empty() {
             break;
         }
@@ -316,18 +395,28 @@ pub(super) fn nodes(path: &Path, scope: &Scope<'_>, at: At<'_>) -> Result<NodeSe
     Ok(set)
 }
 
+/// JavaRosa's paths are names with `.` and `..`.
+fn known_to_javarosa(path: &Path) -> Result<(), EvaluateError> {
+    for step in &path.steps {
+        let problem = match (step.axis, &step.test) {
+            (Axis::DescendantOrSelf, _) => "JavaRosa does not know `//`; write the whole path",
+            (Axis::Parent, Test::Name(_)) => "JavaRosa knows a parent only as `..`",
+            (Axis::Itself, Test::Name(_)) => "JavaRosa knows the node itself only as `.`",
+            (Axis::Child, Test::Any) => "JavaRosa does not know `*`; write the name",
+            _ => continue,
+        };
+        return Err(EvaluateError::new(problem));
+    }
+    Ok(())
+}
+
+/// `within`: the node whose own repeat is meant where the path names all.
 fn stepped(
     set: &NodeSet,
     step: &Step,
-    contextual: bool,
+    within: Option<NodeId>,
     scope: &Scope<'_>,
 ) -> Result<Vec<NodeId>, EvaluateError> {
-    if step.axis == Axis::DescendantOrSelf && scope.dialect() == Dialect::JavaRosa {
-        return Err(EvaluateError::new("JavaRosa does not know `//`; write the whole path"));
-    }
-    if scope.dialect() == Dialect::JavaRosa && step.axis == Axis::Parent && step.test != Test::Any {
-        return Err(EvaluateError::new("JavaRosa knows a parent only as `..`"));
-    }
     let Some(tree) = set.tree(scope) else { return Ok(Vec::new()) };
     let primary = set.instance.is_none();
     // A group that is not relevant is not there; a question reads as blank (and JavaRosa drops it).
@@ -356,9 +445,11 @@ fn stepped(
             }
             (Axis::Attribute, _) => Vec::new(),
         };
-        if contextual && candidates.len() > 1 {
-            let around = tree.ancestors(scope.node).find(|ancestor| candidates.contains(ancestor));
-            if let Some(own) = around {
+        if let Some(within) = within
+            && candidates.len() > 1
+        {
+            let mut around = std::iter::once(within).chain(tree.ancestors(within));
+            if let Some(own) = around.find(|ancestor| candidates.contains(ancestor)) {
                 candidates = vec![own];
             }
         }
@@ -418,9 +509,10 @@ fn filtered(
         let at = At { instance, node, position: Some((i + 1, size)), plain: false };
         let keep = match (value(predicate, scope, at)?, scope.dialect()) {
             (Value::Number(number), Dialect::WebForms) => number == (i + 1) as f64,
-            // JavaRosa takes no number for a position.
-            (Value::Number(_), Dialect::JavaRosa) => false,
-            (other, _) => other.boolean(scope)?,
+            (Value::Boolean(yes), _) => yes,
+            // JavaRosa keeps only what is true, not what would count as true elsewhere.
+            (_, Dialect::JavaRosa) => false,
+            (other, Dialect::WebForms) => other.boolean(scope)?,
         };
         if keep {
             kept.push(node);

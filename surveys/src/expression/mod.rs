@@ -27,10 +27,11 @@ pub use function::Function;
 pub use numbers::{java_number, plain_number};
 pub(crate) use randomize::uuid;
 pub use references::Reference;
-pub use traps::Trap;
+pub use traps::{Found, Purpose, Standing, Trap};
 pub use tree::{Kind, Node, NodeId, Tree};
 pub use values::{NodeSet, Value};
 
+use crate::question_type::Stored;
 use syntax::Expr;
 
 /// Whose reading of an expression holds.
@@ -94,10 +95,9 @@ impl Expression {
         found
     }
 
-    /// What the two engines read differently in it, with remedies. `stored`: the value is kept as
-    /// an answer.
-    pub fn traps(&self, stored: bool) -> Vec<Trap> {
-        traps::find(&self.root, stored)
+    /// What the two engines read differently in it, with remedies. `${name}` has been given its path.
+    pub fn traps(&self, standing: &Standing<'_>) -> Vec<Trap> {
+        traps::find(&self.root, standing)
     }
 
     /// Names of questions with a text or number that the expression compares them with.
@@ -137,7 +137,13 @@ impl Expression {
     /// The value as the text that a calculation stores; blank for NaN and for nothing.
     pub fn evaluate_stored(&self, scope: &Scope<'_>) -> Result<String, EvaluateError> {
         let value = self.evaluate(scope)?;
-        evaluate::stored(&value, scope)
+        evaluate::stored(&value, None, scope)
+    }
+
+    /// The value as the text that a calculation stores in a node of that type.
+    pub fn evaluate_answer(&self, answer: Stored, scope: &Scope<'_>) -> Result<String, EvaluateError> {
+        let value = self.evaluate(scope)?;
+        evaluate::stored(&value, Some(answer), scope)
     }
 
     /// The value as a condition.

@@ -40,6 +40,14 @@ pub fn java_number(number: f64) -> String {
     }
 }
 
+/// Text of a number as JavaRosa stores it in a node: whole numbers of 64 bits plain, others as
+/// [`java_number`].
+pub(super) fn java_stored(number: f64) -> String {
+    // Java's cast to long saturates.
+    let whole = number as i64;
+    if (number - whole as f64).abs() < 1.0e-9 { whole.to_string() } else { java_number(number) }
+}
+
 /// XPath's text to number: optional minus, digits, one point; no exponent, no plus.
 pub(super) fn from_text(text: &str) -> f64 {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);

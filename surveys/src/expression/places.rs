@@ -7,6 +7,12 @@ const EARTH_RADIUS_METRES: f64 = 6_378_100.0;
 
 /// Points of `lat lon alt acc; lat lon …`; `None` where one of them is none.
 pub(super) fn points(text: &str) -> Option<Vec<Point>> {
+    let on_earth = |point: &Point| point.0.abs() <= 90.0 && point.1.abs() <= 180.0;
+    points_anywhere(text).filter(|points| points.iter().all(on_earth))
+}
+
+/// Like [`points`], whatever the degrees.
+pub(super) fn points_anywhere(text: &str) -> Option<Vec<Point>> {
     let mut found = Vec::new();
     let text = text.trim();
     let text = text.strip_suffix(';').unwrap_or(text);
@@ -17,7 +23,7 @@ pub(super) fn points(text: &str) -> Option<Vec<Point>> {
         }
         let latitude: f64 = numbers[0].parse().ok()?;
         let longitude: f64 = numbers[1].parse().ok()?;
-        if latitude.is_nan() || longitude.is_nan() || latitude.abs() > 90.0 || longitude.abs() > 180.0 {
+        if !latitude.is_finite() || !longitude.is_finite() {
             return None;
         }
         found.push((latitude, longitude));
@@ -37,6 +43,22 @@ pub(super) fn area(points: &[Point]) -> f64 {
             (end.1 - start.1).to_radians() * (2.0 + end.0.to_radians().sin() + start.0.to_radians().sin());
     }
     (total * EARTH_RADIUS_METRES * EARTH_RADIUS_METRES / 2.0).abs()
+}
+
+/// Square metres inside the ring as JavaRosa reckons them: triangles from the first point, on a map
+/// whose metres a degree are those of each point's latitude.
+pub(super) fn flat_area(points: &[Point]) -> f64 {
+    if points.len() < 3 {
+        return 0.0;
+    }
+    // In JavaRosa's order of operations, so that the last digit agrees too.
+    let circle = 2.0 * EARTH_RADIUS_METRES * std::f64::consts::PI;
+    let from = points[0];
+    let east = |point: &Point| (point.1 - from.1) * circle * point.0.to_radians().cos() / 360.0;
+    let flat: Vec<(f64, f64)> =
+        points[1..].iter().map(|point| (east(point), (point.0 - from.0) * circle / 360.0)).collect();
+    let triangle = |pair: &[(f64, f64)]| (pair[0].1 * pair[1].0 - pair[0].0 * pair[1].1) / 2.0;
+    flat.windows(2).map(triangle).sum::<f64>().abs()
 }
 
 /// Metres along the points.

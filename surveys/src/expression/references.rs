@@ -24,9 +24,11 @@ pub(super) fn collect(root: &Expr, context: &str) -> Vec<Reference> {
 }
 
 /// Where relative paths start.
-#[derive(Clone)]
-enum Spot {
+#[derive(Clone, Debug)]
+pub(super) enum Spot {
+    /// Names from the root of the primary instance.
     Main(Vec<String>),
+    /// Id of a secondary instance, and names from its root.
     Instance(String, Vec<String>),
     Unknown,
 }
@@ -65,7 +67,7 @@ impl Collector {
                 arguments.iter().for_each(|argument| self.expr(argument, spot));
             }
             Expr::Call(Function::Once, arguments) => {
-                self.add(Reference::Path(written(&self.here.clone())));
+                self.add(Reference::Path(written(&self.here)));
                 arguments.iter().for_each(|argument| self.expr(argument, spot));
             }
             Expr::Call(_, arguments) => arguments.iter().for_each(|argument| self.expr(argument, spot)),
@@ -117,11 +119,11 @@ impl Collector {
     }
 }
 
-fn written(names: &[String]) -> String {
+pub(super) fn written(names: &[String]) -> String {
     format!("/{}", names.join("/"))
 }
 
-fn stepped(mut at: Spot, step: &Step) -> Spot {
+pub(super) fn stepped(mut at: Spot, step: &Step) -> Spot {
     let (Spot::Main(names) | Spot::Instance(_, names)) = &mut at else { return at };
     match (step.axis, &step.test) {
         (Axis::Child, Test::Name(name)) => names.push(name.clone()),

@@ -74,10 +74,24 @@ impl NodeSet {
         }
     }
 
+    /// Each node as a value of its own.
+    pub(super) fn values(&self, scope: &Scope<'_>) -> Vec<Value> {
+        let Some(tree) = self.tree(scope) else { return Vec::new() };
+        let value = |node: &NodeId| match scope.dialect() {
+            Dialect::JavaRosa => self.typed(tree, *node, scope),
+            Dialect::WebForms => Value::Text(self.text_of(tree, *node)),
+        };
+        self.nodes.iter().map(value).collect()
+    }
+
     /// The value of one node as JavaRosa types it.
     fn typed(&self, tree: &Tree, node: NodeId, scope: &Scope<'_>) -> Value {
+        // A group has no value of its own, whatever lies inside.
+        if self.attribute.is_none() && !tree.children(node).is_empty() {
+            return Value::Text(String::new());
+        }
         let text = self.text_of(tree, node);
-        if self.instance.is_some() || text.is_empty() {
+        if self.instance.is_some() || self.attribute.is_some() || text.is_empty() {
             return Value::Text(text);
         }
         match tree.get(node).kind {
@@ -94,7 +108,8 @@ impl NodeSet {
                 Some(moment) => Value::Moment(moment),
                 None => Value::Text(text),
             },
-            Kind::Time => match Moment::parse(&format!("1970-01-01T{text}"), scope.zone()) {
+            // A time is one of the day on which it is read.
+            Kind::Time => match Moment::parse(&format!("{}T{text}", scope.now().date_text()), scope.zone()) {
                 Some(moment) => Value::Moment(moment),
                 None => Value::Text(text),
             },
@@ -126,6 +141,8 @@ impl Value {
             Self::Text(text) => text,
             Self::Boolean(yes) => yes.to_string(),
             Self::Number(number) if scope.dialect() == Dialect::JavaRosa => java_number(number),
+            // On the tablet what is no number reads as blank.
+            Self::Number(number) if number.is_nan() => String::new(),
             Self::Number(number) => plain_number(number),
             Self::Moment(moment) if scope.dialect() == Dialect::JavaRosa => moment.date_text(),
             Self::Moment(moment) if moment.is_midnight() => moment.date_text(),
@@ -154,7 +171,8 @@ impl Value {
         Ok(match self.single(scope)? {
             Self::Text(text) => !text.is_empty(),
             Self::Boolean(yes) => yes,
-            Self::Number(number) => number.abs() > 1.0e-12,
+            Self::Number(number) if scope.dialect() == Dialect::JavaRosa => number.abs() > 1.0e-12,
+            Self::Number(number) => number != 0.0 && !number.is_nan(),
             Self::Moment(_) => true,
             Self::Nodes(_) => false,
         })

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::chance::Chance;
 use crate::expression::{Dialect, Environment, EvaluateError, Expression, Moment, NodeId, Scope, Tree};
@@ -98,7 +99,10 @@ impl<'f> Interview<'f> {
     }
 
     fn empty(form: &'f Compiled, setup: Setup) -> Self {
-        let (tree, _) = Tree::new(&form.root);
+        let (mut tree, root) = Tree::new(&form.root);
+        let version = form.version.iter().map(|version| (Arc::from("version"), version.clone()));
+        let attributes = std::iter::once((Arc::from("id"), form.form_id.clone())).chain(version);
+        tree.get_mut(root).attributes = attributes.collect();
         let chance = RefCell::new(setup.chance.clone());
         Self {
             form,
@@ -289,17 +293,8 @@ impl<'f> Interview<'f> {
         item: usize,
     ) -> Result<String, EvaluateError> {
         let environment = self.environment();
-        let text =
-            expression.evaluate_stored(&Scope { main: &self.tree, node, environment: &environment })?;
-        // An integer node keeps the whole part.
-        if self.form.items[item].stored() == Some(Stored::Integer) && !text.is_empty() {
-            return Ok(match (text.parse::<f64>(), self.setup.dialect) {
-                (Ok(number), _) if number.is_finite() => format!("{}", number.trunc() as i64),
-                (_, Dialect::WebForms) => String::new(),
-                _ => text,
-            });
-        }
-        Ok(text)
+        let scope = Scope { main: &self.tree, node, environment: &environment };
+        expression.evaluate_answer(self.form.items[item].stored().unwrap_or(Stored::Text), &scope)
     }
 
     fn mark(&mut self, item: usize) {

@@ -221,9 +221,7 @@ impl Lookups for Compiled {
         let name = name.rsplit('/').next().unwrap_or(name);
         let index = self.find(path.trim()).or_else(|| self.named(name).first().copied())?;
         let list = &self.items[index].choices.as_ref()?.list;
-        // Several codes give several labels.
-        let labels: Vec<&str> = value.split_whitespace().filter_map(|code| self.label(list, code)).collect();
-        Some(labels.join(", "))
+        self.label(list, value).map(str::to_owned)
     }
 
     fn text(&self, _: &str) -> Option<String> {

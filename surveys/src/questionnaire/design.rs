@@ -6,8 +6,9 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::references::Usage;
 use super::{Body, Choice, ChoiceSource, Node, Outline, Place, Question, Questionnaire, Text, UNTRANSLATED};
-use crate::expression::{Expression, Reference};
+use crate::expression::{Expression, Found, Purpose, Reference, Standing, Trap};
 use crate::question_type::{QuestionType, Stored};
 use crate::xlsform::Problem;
 
@@ -26,7 +27,7 @@ pub fn hints(questionnaire: &Questionnaire) -> Vec<Problem> {
         }
         for (column, text) in expressions(place.node) {
             let Ok(expression) = Expression::parse(text.trim()) else { continue };
-            for trap in expression.traps(column == "calculation") {
+            for trap in traps(&outline, index, column, text) {
                 hints.push(hint(place, column, trap.vietnamese, trap.english));
             }
             unknown_codes(&outline, place, column, &expression, &mut hints);
@@ -36,6 +37,69 @@ pub fn hints(questionnaire: &Questionnaire) -> Vec<Problem> {
         }
     }
     hints
+}
+
+/// What the two engines read differently, once every `${name}` has its path.
+fn traps(outline: &Outline<'_>, index: usize, column: &str, text: &str) -> Vec<Trap> {
+    let place = &outline.places[index];
+    let question = place.node.question();
+    let list = question.and_then(|question| match &question.choices.as_ref()?.source {
+        ChoiceSource::List(list) | ChoiceSource::External(list) => Some(list.as_str()),
+        ChoiceSource::File { name, .. } => {
+            Some(name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem))
+        }
+        ChoiceSource::Answers(_) => None,
+    });
+    let (purpose, usage, text) = match (column, list) {
+        ("choice_filter", Some(list)) => {
+            (Purpose::Other, Usage::Filter, format!("instance('{list}')/root/item[{text}]"))
+        }
+        ("choice_filter", None) => return Vec::new(),
+        ("calculation", _) => {
+            let stored = question.map_or(Stored::Text, |question| question.kind.row().stored);
+            let triggered = !place.node.logic.trigger.is_empty();
+            let purpose = if triggered { Purpose::TriggeredAnswer(stored) } else { Purpose::Answer(stored) };
+            (purpose, Usage::Expression, text.to_owned())
+        }
+        ("repeat_count", _) => (Purpose::Other, Usage::Expression, text.to_owned()),
+        _ => (Purpose::Condition, Usage::Expression, text.to_owned()),
+    };
+    let Ok(written) = outline.xpath(Some(index), &text, usage) else { return Vec::new() };
+    let Ok(expression) = Expression::parse(written.trim()) else { return Vec::new() };
+    let look_up = |reference: &Reference| match reference {
+        Reference::Path(path) => match outline.at(path) {
+            Some(found) => match &found.node.body {
+                Body::Question(question) => Found::Question(question.kind.row().stored),
+                Body::Group(_) => Found::Group,
+                Body::Repeat(_) => Found::Repeat,
+            },
+            None if path.split('/').nth(2).is_none_or(|name| name == "meta") => Found::Something,
+            None => Found::Nothing,
+        },
+        Reference::Instance(id, _) if !is_instance(outline.questionnaire, id) => Found::Nothing,
+        Reference::Instance(..) | Reference::Question(_) => Found::Something,
+    };
+    expression.traps(&Standing { path: &place.path, purpose, look_up: &look_up })
+}
+
+/// Whether the form has a secondary instance of that id: a list, a file or a list of entities.
+fn is_instance(questionnaire: &Questionnaire, id: &str) -> bool {
+    let file = |place: &Place<'_>| {
+        let source = place.node.question().and_then(|question| question.choices.as_ref());
+        matches!(source.map(|choices| &choices.source), Some(ChoiceSource::File { name, .. })
+            if name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem) == id)
+    };
+    // The first argument of pulldata() makes an instance of its own.
+    let pulled = |place: &Place<'_>| {
+        let start = format!("pulldata('{id}'");
+        expressions(place.node).iter().any(|(_, text)| text.replace('"', "'").contains(&start))
+    };
+    questionnaire.choice_lists.contains_key(id)
+        || questionnaire.external_choice_lists.contains_key(id)
+        || questionnaire.external_instances.iter().any(|instance| instance.name == id)
+        || questionnaire.entities.iter().any(|entity| entity.list_name == id)
+        || id == "__last-saved"
+        || questionnaire.outline().places.iter().any(|place| file(place) || pulled(place))
 }
 
 fn hint(place: &Place<'_>, column: &str, vietnamese: String, english: String) -> Problem {

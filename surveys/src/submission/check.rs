@@ -11,6 +11,9 @@ use crate::questionnaire::SEAL;
 
 use super::Submission;
 
+/// More repeats inside repeats than any form has.
+const MOST_DEPTH: usize = 8;
+
 /// One breach of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -82,15 +85,7 @@ pub fn check(form: &Compiled, submission: &Submission, dialect: Dialect) -> Vec<
 pub fn check_with(form: &Compiled, submission: &Submission, judge: Judge) -> Vec<Problem> {
     let mut problems = Vec::new();
     structure(form, submission, &mut problems);
-    let tree = &submission.tree;
-    if *tree.get(tree.root()).name != *form.root {
-        return problems;
-    }
-    let now = judge.now.or_else(|| own_clock(form, tree, judge.zone));
-    let fallback = Moment::from_milliseconds(0.0, judge.zone);
-    let Some(now) = now.or(fallback) else { return problems };
-    let setup = Setup { dialect: judge.dialect, now, zone: judge.zone, chance: Chance::new(0, "check") };
-    let (mut interview, origins) = Interview::restore(form, setup, tree);
+    let Some((mut interview, origins)) = restored(form, submission, judge) else { return problems };
     // Values that are computed anew stay as they are: only the number of repeats is looked at.
     for miscounted in interview.miscounted() {
         let parent = interview.path(miscounted.parent);
@@ -101,10 +96,110 @@ pub fn check_with(form: &Compiled, submission: &Submission, judge: Judge) -> Vec
             message: format!("Có {present} lần lặp, biểu mẫu đòi {due}."),
         });
     }
-    let mut checker = Checker { form, tree, interview: &interview, origins: &origins, problems };
-    let root = interview.tree.root();
-    checker.children(root);
+    let tree = &submission.tree;
+    let mut checker = Checker::new(form, tree, &interview, &origins, judge.dialect);
+    checker.problems = problems;
+    checker.children(interview.tree.root());
     checker.problems
+}
+
+/// The first problem for which the client would not have let the interview be finished: a required
+/// question without an answer, a broken constraint, an expression without a value; on the tablet also
+/// a wrong code or type. `None` where it would have been finished.
+///
+/// In [`Dialect::JavaRosa`] the interview is taken as Collect opens it, which by itself adds missing
+/// repeats and drops what a type cannot hold or a list does not offer. Problems that [`check_with`]
+/// tells beyond that come from another client, a damaged file or a changed form.
+///
+/// Evidence: `surveys/tests/javarosa_verdicts.rs`.
+pub fn refusal(form: &Compiled, submission: &Submission, judge: Judge) -> Option<Problem> {
+    let Some((mut interview, origins)) = restored(form, submission, judge) else {
+        let mut problems = Vec::new();
+        structure(form, submission, &mut problems);
+        return problems.into_iter().next();
+    };
+    let dropped = match judge.dialect {
+        Dialect::JavaRosa => open_in_collect(&mut interview),
+        Dialect::WebForms => HashMap::new(),
+    };
+    let mut checker = Checker::new(form, &submission.tree, &interview, &origins, judge.dialect);
+    checker.dropped = dropped;
+    checker.children(interview.tree.root());
+    checker.refusal
+}
+
+/// The interview of the submission, recomputed; `None` where the root is another form's.
+fn restored<'f>(
+    form: &'f Compiled,
+    submission: &Submission,
+    judge: Judge,
+) -> Option<(Interview<'f>, HashMap<NodeId, NodeId>)> {
+    let tree = &submission.tree;
+    if *tree.get(tree.root()).name != *form.root {
+        return None;
+    }
+    let now = judge.now.or_else(|| own_clock(form, tree, judge.zone));
+    let now = now.or(Moment::from_milliseconds(0.0, judge.zone))?;
+    let setup = Setup { dialect: judge.dialect, now, zone: judge.zone, chance: Chance::new(0, "check") };
+    Some(Interview::restore(form, setup, tree))
+}
+
+/// What Collect does when it opens an interview again: it adds the repeats that are missing, and drops
+/// what a type cannot hold and what a list does not offer. The problem of each node that lost its
+/// answer.
+fn open_in_collect(interview: &mut Interview<'_>) -> HashMap<NodeId, (Rule, String)> {
+    for _ in 0..MOST_DEPTH {
+        let missing: Vec<_> = interview.miscounted().into_iter().filter(|m| m.present < m.due).collect();
+        if missing.is_empty() {
+            break;
+        }
+        for miscounted in missing {
+            for _ in miscounted.present..miscounted.due {
+                interview.add_repeat(miscounted.item, miscounted.parent);
+            }
+        }
+        interview.recompute();
+    }
+    let form = interview.form;
+    let mut dropped = HashMap::new();
+    for node in interview.tree.descendants_or_self(interview.tree.root()) {
+        let stored = interview.item(node).and_then(|item| form.items[item].stored());
+        let (Some(stored), true) = (stored, interview.tree.get(node).relevant) else { continue };
+        let text = interview.tree.text(node).into_owned();
+        if text.is_empty() {
+            continue;
+        }
+        if !fits(stored, &text) {
+            dropped.insert(node, (Rule::Type, not_of_type(&text)));
+            interview.set(node, "");
+            continue;
+        }
+        let strange = strange_codes(interview, node, stored, &text);
+        if !strange.is_empty() {
+            dropped.insert(node, (Rule::Choice, not_in_list(&strange)));
+            let left: Vec<&str> =
+                text.split_whitespace().filter(|code| !strange.iter().any(|s| s == code)).collect();
+            interview.set(node, &left.join(" "));
+        }
+    }
+    dropped
+}
+
+fn not_of_type(text: &str) -> String {
+    format!("`{text}` không đúng kiểu dữ liệu của câu hỏi.")
+}
+
+fn not_in_list(strange: &[String]) -> String {
+    format!("Mã `{}` không có trong danh sách lựa chọn.", strange.join(" "))
+}
+
+/// Codes of an answer that its list, as filtered, does not offer.
+fn strange_codes(interview: &Interview<'_>, node: NodeId, stored: Stored, text: &str) -> Vec<String> {
+    let Some(codes) = interview.codes(node) else { return Vec::new() };
+    let known: HashSet<&str> = codes.iter().map(String::as_str).collect();
+    let given: Vec<&str> =
+        if stored == Stored::Choice { vec![text] } else { text.split_whitespace().collect() };
+    given.into_iter().filter(|code| !known.contains(code)).map(str::to_owned).collect()
 }
 
 /// When the interview says that it took place.
@@ -175,13 +270,54 @@ struct Checker<'c> {
     tree: &'c Tree,
     interview: &'c Interview<'c>,
     origins: &'c HashMap<NodeId, NodeId>,
+    /// Nodes whose answer Collect would have dropped.
+    dropped: HashMap<NodeId, (Rule, String)>,
+    javarosa: bool,
     problems: Vec<Problem>,
+    /// The first problem with which the interview would not have been finished.
+    refusal: Option<Problem>,
 }
 
-impl Checker<'_> {
+impl<'c> Checker<'c> {
+    fn new(
+        form: &'c Compiled,
+        tree: &'c Tree,
+        interview: &'c Interview<'c>,
+        origins: &'c HashMap<NodeId, NodeId>,
+        dialect: Dialect,
+    ) -> Self {
+        let javarosa = dialect == Dialect::JavaRosa;
+        let dropped = HashMap::new();
+        Self { form, tree, interview, origins, dropped, javarosa, problems: Vec::new(), refusal: None }
+    }
+
     fn add(&mut self, node: NodeId, rule: Rule, message: impl Into<String>) {
-        let node = self.interview.path(node);
-        self.problems.push(Problem { node, rule, message: message.into() });
+        let stops = match rule {
+            Rule::Required | Rule::Constraint => true,
+            // Collect takes a list of codes that has become empty for an answer.
+            Rule::Choice if self.javarosa && !self.is_single(node) => false,
+            Rule::Choice | Rule::Type => !self.javarosa || self.is_missing(node),
+            Rule::Structure | Rule::Relevant | Rule::Calculation => false,
+        };
+        let problem = Problem { node: self.interview.path(node), rule, message: message.into() };
+        if stops && self.refusal.is_none() {
+            self.refusal = Some(problem.clone());
+        }
+        self.problems.push(problem);
+    }
+
+    /// Whether the node holds one code.
+    fn is_single(&self, node: NodeId) -> bool {
+        let item = self.interview.item(node).map(|item| &self.form.items[item]);
+        item.and_then(Item::stored) == Some(Stored::Choice)
+    }
+
+    /// Whether the node is to be answered and blank.
+    fn is_missing(&self, node: NodeId) -> bool {
+        let Some(item) = self.interview.item(node).map(|item| &self.form.items[item]) else { return false };
+        self.interview.tree.text(node).is_empty()
+            && item.is_answerable()
+            && item.required.as_ref().is_some_and(|due| self.interview.holds(due, node).unwrap_or(false))
     }
 
     fn children(&mut self, parent: NodeId) {
@@ -235,38 +371,40 @@ impl Checker<'_> {
         let text = self.interview.tree.text(node).into_owned();
         if let Some(error) = self.interview.errors().get(&node) {
             self.add(node, Rule::Calculation, format!("Không tính được biểu thức: {error}"));
+            // The client breaks off here.
+            if self.refusal.is_none() {
+                self.refusal = self.problems.last().cloned();
+            }
         } else if item.calculation.is_some() && item.triggers.is_empty() && !same(&given, &text) {
             self.add(node, Rule::Calculation, format!("Giá trị tính được là `{text}`, phiếu ghi `{given}`."));
         }
+        if let Some((rule, message)) = self.dropped.remove(&node) {
+            self.add(node, rule, message);
+            if text.is_empty() {
+                return;
+            }
+        }
         if text.is_empty() {
-            if item.is_answerable()
-                && let Some(required) = &item.required
-                && self.interview.holds(required, node).unwrap_or(false)
-            {
+            if self.is_missing(node) {
                 self.add(node, Rule::Required, "Câu này bắt buộc trả lời nhưng còn trống.");
             }
             return;
         }
         if !fits(stored, &text) {
-            self.add(node, Rule::Type, format!("`{text}` không đúng kiểu dữ liệu của câu hỏi."));
+            self.add(node, Rule::Type, not_of_type(&text));
             return;
         }
-        if let Some(codes) = self.interview.codes(node) {
-            let known: HashSet<&str> = codes.iter().map(String::as_str).collect();
-            let given: Vec<&str> = if stored == Stored::Choice {
-                vec![text.as_str()]
-            } else {
-                text.split_whitespace().collect()
-            };
-            let strange: Vec<&str> = given.iter().filter(|code| !known.contains(**code)).copied().collect();
+        let strange = strange_codes(self.interview, node, stored, &text);
+        if !strange.is_empty() {
+            self.add(node, Rule::Choice, not_in_list(&strange));
+            return;
+        }
+        if let Some(codes) = self.interview.codes(node)
+            && stored != Stored::Choice
+        {
             let mut once = HashSet::new();
-            let doubled = given.iter().any(|code| !once.insert(*code));
-            if !strange.is_empty() {
-                let strange = strange.join(" ");
-                self.add(node, Rule::Choice, format!("Mã `{strange}` không có trong danh sách lựa chọn."));
-                return;
-            }
-            if doubled || (stored == Stored::Ranking && once.len() != known.len()) {
+            let doubled = text.split_whitespace().any(|code| !once.insert(code));
+            if doubled || (stored == Stored::Ranking && once.len() != codes.len()) {
                 self.add(node, Rule::Choice, format!("Các mã `{text}` bị lặp hoặc thiếu."));
                 return;
             }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::expression::{NodeId, Tree};
 use crate::form::{Compiled, is_seal};
 
-pub use check::{Judge, Problem, Rule, check, check_with};
+pub use check::{Judge, Problem, Rule, check, check_with, refusal};
 pub use values::{Answer, AnswerValue, DONT_KNOW, REFUSED, answers};
 pub use xml::ReadError;
 

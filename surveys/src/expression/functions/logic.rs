@@ -1,15 +1,10 @@
 //! Functions of truth.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
-use regex::Regex;
-
 use crate::expression::evaluate::EvaluateError;
 use crate::expression::function::Function;
 use crate::expression::values::Value;
 
-use super::{Call, Result};
+use super::{Call, Result, patterns};
 
 pub(super) fn call(call: &Call<'_, '_>) -> Result {
     Ok(Value::Boolean(match call.function {
@@ -21,14 +16,18 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
             let text = call.text(0)?;
             text == "1" || text == "true" || (call.is_javarosa() && text.eq_ignore_ascii_case("true"))
         }
-        Function::Regex => matches(&call.text(0)?, &call.text(1)?, call.is_javarosa())?,
+        Function::Regex => patterns::matches(&call.text(0)?, &call.text(1)?, call.is_javarosa())?,
         Function::Checklist => checklist(call)?,
         Function::WeightedChecklist => weighted(call)?,
         Function::If => return call.value(if call.boolean(0)? { 1 } else { 2 }),
         Function::Coalesce => {
             let first = call.value(0)?;
-            let blank = first.text(call.scope)?;
-            return if blank.is_empty() { call.value(1) } else { Ok(first) };
+            let single = first.single(call.scope)?;
+            let blank = match &single {
+                Value::Number(number) => number.is_nan(),
+                other => other.text(call.scope)?.is_empty(),
+            };
+            return if blank { call.value(1) } else { Ok(first) };
         }
         Function::Once => {
             let kept = call.scope.main.text(call.scope.node);
@@ -36,67 +35,6 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
         }
         _ => false,
     }))
-}
-
-thread_local! {
-    /// Patterns are few and their compilation is slow.
-    static PATTERNS: RefCell<HashMap<(String, bool), Regex>> = RefCell::default();
-}
-
-fn matches(text: &str, pattern: &str, whole: bool) -> std::result::Result<bool, EvaluateError> {
-    PATTERNS.with_borrow_mut(|patterns| {
-        let key = (pattern.to_owned(), whole);
-        if let Some(known) = patterns.get(&key) {
-            return Ok(known.is_match(text));
-        }
-        let source = if whole { format!("^(?:{pattern})$") } else { pattern.to_owned() };
-        // `\d` and `\w` mean ASCII in both engines, while letters of any script stand for themselves.
-        let source = ascii_classes(&source);
-        let compiled = Regex::new(&source).map_err(|_| {
-            EvaluateError::new(format!("`{pattern}` is not a regular expression that can be read"))
-        })?;
-        let answer = compiled.is_match(text);
-        if patterns.len() > 1_000 {
-            patterns.clear();
-        }
-        patterns.insert(key, compiled);
-        Ok(answer)
-    })
-}
-
-fn ascii_classes(pattern: &str) -> String {
-    let mut text = String::new();
-    let mut characters = pattern.chars();
-    let mut inside = false;
-    while let Some(c) = characters.next() {
-        match c {
-            '\\' => match characters.next() {
-                Some('d') => text.push_str(if inside { "0-9" } else { "[0-9]" }),
-                Some('D') if !inside => text.push_str("[^0-9]"),
-                Some('w') => text.push_str(if inside { "0-9A-Za-z_" } else { "[0-9A-Za-z_]" }),
-                Some('W') if !inside => text.push_str("[^0-9A-Za-z_]"),
-                // Rust's parser refuses escapes of letters it does not know; `\/` and the like are plain.
-                Some(other) if !other.is_ascii_alphanumeric() && !"\\.+*?()|[]{}^$#&-~".contains(other) => {
-                    text.push(other);
-                }
-                Some(other) => text.extend(['\\', other]),
-                None => text.push('\\'),
-            },
-            '[' => {
-                if inside {
-                    text.push('\\');
-                }
-                inside = true;
-                text.push('[');
-            }
-            ']' => {
-                inside = false;
-                text.push(']');
-            }
-            other => text.push(other),
-        }
-    }
-    text
 }
 
 fn checklist(call: &Call<'_, '_>) -> std::result::Result<bool, EvaluateError> {
@@ -135,5 +73,7 @@ fn weighted(call: &Call<'_, '_>) -> std::result::Result<bool, EvaluateError> {
             }
         }
     }
-    Ok(total >= lowest && total <= highest)
+    // −1 is no bound on the tablet, and a bound like others in JavaRosa.
+    let open = |bound: f64| bound < 0.0 && !call.is_javarosa();
+    Ok((open(lowest) || total >= lowest) && (open(highest) || total <= highest))
 }

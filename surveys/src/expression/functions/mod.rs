@@ -4,8 +4,11 @@ mod choices;
 mod logic;
 mod nodes;
 mod numbers;
+mod patterns;
 mod text;
 mod times;
+
+pub(super) use patterns::is_readable;
 
 use super::evaluate::{At, EvaluateError, Scope, value};
 use super::function::Function;
@@ -57,13 +60,16 @@ impl Call<'_, '_> {
         self.value(i)?.boolean(self.scope)
     }
 
-    /// All arguments from `i` on, each node of a nodeset for itself.
+    /// All arguments from `i` on, each node of a nodeset for itself; in JavaRosa only where the nodeset
+    /// is the only one of them.
     fn values_from(&self, i: usize) -> std::result::Result<Vec<Value>, EvaluateError> {
         let mut found = Vec::new();
         for k in i..self.len() {
             match self.value(k)? {
-                Value::Nodes(set) => found.extend(set.texts(self.scope).into_iter().map(Value::Text)),
-                other => found.push(other),
+                Value::Nodes(set) if !self.is_javarosa() || self.len() == i + 1 => {
+                    found.extend(set.values(self.scope));
+                }
+                other => found.push(other.single(self.scope)?),
             }
         }
         Ok(found)
@@ -86,6 +92,9 @@ pub(super) fn call(function: Function, arguments: &[Expr], scope: &Scope<'_>, at
     let call = Call { function, arguments, scope, at };
     if call.is_javarosa() && !function.known_to_javarosa() {
         return Err(EvaluateError::new(format!("JavaRosa has no function `{}()`", function.name())));
+    }
+    if !call.is_javarosa() && !function.known_to_web_forms() {
+        return Err(EvaluateError::new(format!("the tablet has no function `{}()`", function.name())));
     }
     match function {
         F::Concat
@@ -171,6 +180,9 @@ pub(super) fn call(function: Function, arguments: &[Expr], scope: &Scope<'_>, at
 
 /// `area`, `distance`, `geofence`, `intersects`.
 fn place(call: &Call<'_, '_>) -> Result {
+    if call.is_javarosa() {
+        return place_in_javarosa(call);
+    }
     let mut texts = Vec::new();
     for part in call.values_from(0)? {
         texts.push(part.text(call.scope)?);
@@ -182,25 +194,45 @@ fn place(call: &Call<'_, '_>) -> Result {
         let inside = point.zip(ring).is_some_and(|(point, ring)| places::inside(point, &ring));
         return Ok(Value::Boolean(inside));
     }
-    let mut points = Some(Vec::new());
-    for text in texts {
-        points = match (points, places::points(&text)) {
-            (Some(mut all), Some(more)) => {
-                all.extend(more);
-                Some(all)
+    let read: Option<Vec<Vec<places::Point>>> = texts.iter().map(|text| places::points(text)).collect();
+    let points = read.map(|parts| parts.concat());
+    Ok(Value::Number(match (call.function, points) {
+        (Function::Area, points) => places::hundredths(places::area(&points.unwrap_or_default())),
+        (_, Some(points)) if points.len() >= 2 => places::hundredths(places::distance(&points)),
+        _ => f64::NAN,
+    }))
+}
+
+/// JavaRosa reads shapes from nodes only, does not round, and does not look whether a latitude is one.
+fn place_in_javarosa(call: &Call<'_, '_>) -> Result {
+    let name = call.function.name();
+    let points = |text: &str| match places::points_anywhere(text) {
+        _ if text.trim().is_empty() => Ok(Vec::new()),
+        Some(points) => Ok(points),
+        None => Err(EvaluateError::new(format!("`{text}` is no place for `{name}()`"))),
+    };
+    let of_nodes = |i: usize| match call.value(i)? {
+        Value::Nodes(set) => set.texts(call.scope).iter().try_fold(Vec::new(), |mut all, text| {
+            all.extend(points(text)?);
+            Ok(all)
+        }),
+        _ => Err(EvaluateError::new(format!("`{name}()` of JavaRosa needs a question, not a text"))),
+    };
+    Ok(match call.function {
+        Function::Area => Value::Number(places::flat_area(&of_nodes(0)?)),
+        // Collect adds it to JavaRosa.
+        Function::Intersects => Value::Boolean(places::intersects(&points(&call.text(0)?)?)),
+        Function::Geofence => {
+            let point = points(&call.text(0)?)?.first().copied();
+            let ring = of_nodes(1)?;
+            Value::Boolean(point.is_some_and(|point| places::inside(point, &ring)))
+        }
+        _ => {
+            let mut all = Vec::new();
+            for part in call.values_from(0)? {
+                all.extend(points(&part.text(call.scope)?)?);
             }
-            _ => None,
-        };
-    }
-    // JavaRosa does not round.
-    let rounded =
-        |metres: f64| Value::Number(if call.is_javarosa() { metres } else { places::hundredths(metres) });
-    Ok(match (call.function, points) {
-        (Function::Intersects, points) => Value::Boolean(points.is_some_and(|p| places::intersects(&p))),
-        (_, None) => Value::Number(f64::NAN),
-        (Function::Area, Some(points)) if points.len() >= 2 => rounded(places::area(&points)),
-        (Function::Distance, Some(points)) if points.len() >= 2 => rounded(places::distance(&points)),
-        // One point is no line: 0 in JavaRosa, no number on the tablet.
-        (_, Some(_)) => Value::Number(if call.is_javarosa() { 0.0 } else { f64::NAN }),
+            Value::Number(if all.len() < 2 { 0.0 } else { places::distance(&all) })
+        }
     })
 }

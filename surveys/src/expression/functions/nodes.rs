@@ -57,8 +57,12 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
 fn position(call: &Call<'_, '_>) -> Result {
     if call.len() > 0 {
         let set = call.set(0)?;
+        if set.len() > 1 && !call.is_javarosa() {
+            return Err(EvaluateError::new("`position()` needs one node, and its path finds several"));
+        }
         let position = set.tree(call.scope).zip(set.nodes.first()).map(|(tree, node)| tree.position(*node));
-        return Ok(Value::Number(position.map_or(f64::NAN, |n| n as f64)));
+        let nowhere = if call.is_javarosa() { 0.0 } else { f64::NAN };
+        return Ok(Value::Number(position.map_or(nowhere, |n| n as f64)));
     }
     let position = match call.at.position {
         Some((position, _)) => position,
@@ -82,10 +86,14 @@ fn indexed(call: &Call<'_, '_>) -> Result {
         if call.is_javarosa() && (index.is_nan() || index < 1.0) {
             index = 1.0;
         }
-        if index.is_nan() || index < 1.0 {
+        if index.is_nan() || index < 1.0 || (!call.is_javarosa() && index.fract() != 0.0) {
             return nothing();
         }
         let repeats = all.set(i)?.nodes;
+        let inside = |node: &NodeId| tree.ancestors(*node).any(|around| repeats.contains(&around));
+        if call.is_javarosa() && !targets.nodes.iter().all(inside) {
+            return Err(EvaluateError::new("`indexed-repeat()` looks for a question inside the repeat"));
+        }
         let depth = repeats.first().map_or(0, |node| tree.ancestors(*node).count());
         pairs.push((depth, repeats, index as usize));
     }

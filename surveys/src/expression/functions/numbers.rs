@@ -30,7 +30,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
         Function::Min => extreme(call, f64::min, f64::MAX),
         Function::Round => {
             let digits = if call.len() > 1 { call.number(1)? } else { 0.0 };
-            if digits.is_nan() {
+            if digits.is_nan() && !call.is_javarosa() {
                 return Ok(Value::Number(f64::NAN));
             }
             Ok(Value::Number(numbers::round(call.number(0)?, digits.clamp(-31.0, 31.0) as i32)))

@@ -1,7 +1,9 @@
 //! Functions of text. Lengths and positions count UTF-16 units, as both engines do.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -11,6 +13,11 @@ use crate::expression::function::Function;
 use crate::expression::values::Value;
 
 use super::{Call, Result};
+
+const UNPADDED: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 pub(super) fn call(call: &Call<'_, '_>) -> Result {
     let text = match call.function {
@@ -46,7 +53,10 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
         Function::Uuid => uuid(call)?,
         Function::Digest => digest(call)?,
         Function::Base64Decode => {
-            let bytes = STANDARD.decode(call.text(0)?.trim()).unwrap_or_default();
+            let text = call.text(0)?;
+            // The tablet reads it without the `=` at the end too.
+            let engine = if call.is_javarosa() { STANDARD } else { UNPADDED };
+            let bytes = engine.decode(text.trim()).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         }
         _ => String::new(),
@@ -66,14 +76,18 @@ fn join(call: &Call<'_, '_>, separator: &str, from: usize) -> std::result::Resul
 fn substr(call: &Call<'_, '_>) -> std::result::Result<String, EvaluateError> {
     let units: Vec<u16> = call.text(0)?.encode_utf16().collect();
     let length = units.len() as i64;
+    // The tablet gives nothing where a place is no number; a cast makes NaN 0 in JavaRosa.
+    let places = [call.number(1)?, if call.len() > 2 { call.number(2)? } else { 0.0 }];
+    if !call.is_javarosa() && places.iter().any(|place| !place.is_finite()) {
+        return Ok(String::new());
+    }
     let place = |number: f64| {
-        // A cast of NaN gives 0 in both engines' integer conversion.
         let number = number.trunc() as i64;
         let number = if number < 0 { length.saturating_add(number) } else { number };
         number.clamp(0, length)
     };
-    let start = place(call.number(1)?);
-    let end = if call.len() > 2 { place(call.number(2)?) } else { length };
+    let start = place(places[0]);
+    let end = if call.len() > 2 { place(places[1]) } else { length };
     let part = if start <= end { &units[start as usize..end as usize] } else { &[] };
     Ok(String::from_utf16_lossy(part))
 }
@@ -110,7 +124,10 @@ fn uuid(call: &Call<'_, '_>) -> std::result::Result<String, EvaluateError> {
 }
 
 fn digest(call: &Call<'_, '_>) -> std::result::Result<String, EvaluateError> {
-    let (text, algorithm) = (call.text(0)?, call.text(1)?);
+    let (text, mut algorithm) = (call.text(0)?, call.text(1)?);
+    if call.is_javarosa() {
+        algorithm.make_ascii_uppercase();
+    }
     let bytes = match algorithm.as_str() {
         "MD5" => Md5::digest(text.as_bytes()).to_vec(),
         "SHA-1" => Sha1::digest(text.as_bytes()).to_vec(),
@@ -123,7 +140,10 @@ fn digest(call: &Call<'_, '_>) -> std::result::Result<String, EvaluateError> {
             )));
         }
     };
-    let encoding = if call.len() > 2 { call.text(2)? } else { "base64".to_owned() };
+    let mut encoding = if call.len() > 2 { call.text(2)? } else { "base64".to_owned() };
+    if call.is_javarosa() {
+        encoding.make_ascii_lowercase();
+    }
     match encoding.as_str() {
         "base64" => Ok(STANDARD.encode(bytes)),
         "hex" => Ok(bytes.iter().map(|b| format!("{b:02x}")).collect()),

@@ -1,6 +1,6 @@
 //! Functions of dates and times.
 
-use crate::expression::dates::{Moment, format_moment, parse_time};
+use crate::expression::dates::{Moment, format_moment, parse_time, unknown_token};
 use crate::expression::evaluate::EvaluateError;
 use crate::expression::function::Function;
 use crate::expression::values::Value;
@@ -29,9 +29,11 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
         }
         Function::FormatDate | Function::FormatDateTime => {
             let format = call.text(1)?;
-            let times = call.is_javarosa() || call.function == Function::FormatDateTime;
-            let text = moment(&call.value(0)?, call)?.map(|moment| format_moment(moment, &format, times));
-            Ok(Value::Text(text.unwrap_or_default()))
+            let Some(moment) = moment(&call.value(0)?, call)? else { return Ok(Value::Text(String::new())) };
+            if let (Some(token), true) = (unknown_token(&format), call.is_javarosa()) {
+                return Err(EvaluateError::new(format!("`{token}` is no token of a date's format")));
+            }
+            Ok(Value::Text(format_moment(moment, &format)))
         }
         Function::DecimalDateTime => {
             let value = call.value(0)?;
@@ -47,12 +49,13 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
             }
             let text = value.text(call.scope)?;
             // JavaRosa knows a time by the type of its node only.
-            if let Some((time, _)) = parse_time(&text).filter(|_| !call.is_javarosa()) {
-                let at = format!("1970-01-01T{}", time.format("%H:%M:%S%.3f"));
+            if parse_time(&text).is_some() && !call.is_javarosa() {
+                let at = format!("1970-01-01T{text}");
                 let days = Moment::parse(&at, call.scope.zone()).map_or(f64::NAN, Moment::time_of_day);
                 return Ok(Value::Number(days));
             }
-            Ok(Value::Number(moment(&value, call)?.map_or(f64::NAN, Moment::time_of_day)))
+            let of_day = if call.is_javarosa() { Moment::late_time_of_day } else { Moment::time_of_day };
+            Ok(Value::Number(moment(&value, call)?.map_or(f64::NAN, of_day)))
         }
     }
 }
@@ -64,9 +67,11 @@ fn moment(value: &Value, call: &Call<'_, '_>) -> std::result::Result<Option<Mome
         Value::Moment(moment) => Ok(Some(moment)),
         Value::Number(days) if days.is_nan() => Ok(None),
         Value::Number(days) => {
-            // Whole days since 1970 are local dates; JavaRosa counts them so, and a sum like
-            // `date(d) + 7` on the tablet carries its own part of the day.
-            let local = days.fract() == 0.0;
+            // Whole days since 1970 are local dates for `date`; JavaRosa counts them so, and a sum like
+            // `date(d) + 7` on the tablet carries its own part of the day. Elsewhere days are those of UTC.
+            let is_date = call.function == Function::Date;
+            let local = is_date && (call.is_javarosa() || days.fract() == 0.0);
+            let days = if local { days.trunc() } else { days };
             let shift = if local { f64::from(zone) * 60_000.0 } else { 0.0 };
             let moment = Moment::from_milliseconds((days * 86_400_000.0).round() - shift, zone);
             match moment {
@@ -82,6 +87,9 @@ fn moment(value: &Value, call: &Call<'_, '_>) -> std::result::Result<Option<Mome
             }
             None => Ok(None),
         },
+        Value::Boolean(yes) if call.is_javarosa() => {
+            Err(EvaluateError::new(format!("`{yes}` is not a date; write it as 2026-11-23")))
+        }
         Value::Boolean(_) | Value::Nodes(_) => Ok(None),
     }
 }
