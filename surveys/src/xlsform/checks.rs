@@ -63,7 +63,7 @@ fn check_references(
     problems: &mut Vec<Problem>,
 ) {
     let errors: Vec<ReferenceError> = match references(text) {
-        Ok(found) => found.iter().filter_map(|reference| outline.resolve(reference.name).err()).collect(),
+        Ok(found) => found.iter().filter_map(|reference| unresolved(outline, reference.name)).collect(),
         Err(error) => vec![error],
     };
     for error in errors {
@@ -76,6 +76,13 @@ fn check_references(
                 let near = Questionnaire::nearest(names, name).map(|near| format!("${{{near}}}"));
                 (format!("`${{{name}}}` không phải là câu hỏi nào"), near)
             }
+            ReferenceError::Ambiguous { name, paths } if *name == outline.questionnaire.settings.root => (
+                format!(
+                    "`${{{name}}}` chỉ vào {} nút, vì nút gốc của phiếu cũng tên `{name}`; hãy đặt cho câu một tên riêng",
+                    paths.len()
+                ),
+                None,
+            ),
             ReferenceError::Ambiguous { name, paths } => {
                 (format!("`${{{name}}}` chỉ vào {} câu; mỗi câu cần một tên riêng", paths.len()), None)
             }
@@ -83,6 +90,17 @@ fn check_references(
         problems.push(
             Problem::new(sheet, vietnamese, error.to_string()).row(row).column(column).suggest(suggestion),
         );
+    }
+}
+
+/// Why a name gives no node. The root's name is taken too, though nothing can refer to the root.
+fn unresolved(outline: &Outline<'_>, name: &str) -> Option<ReferenceError> {
+    match outline.resolve(name) {
+        Ok(at) if name == outline.questionnaire.settings.root => Some(ReferenceError::Ambiguous {
+            name: name.to_owned(),
+            paths: vec![format!("/{name}"), outline.places[at].path.clone()],
+        }),
+        found => found.err(),
     }
 }
 
