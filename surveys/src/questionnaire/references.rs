@@ -171,7 +171,7 @@ fn number_or_date(text: &str) -> Option<usize> {
     };
     // Behind a clock time: `Z`, `+07:00`, `-07:00`.
     let with_zone = |length: usize| {
-        let zone = unsigned[length..].as_bytes();
+        let zone = &unsigned.as_bytes()[length..];
         let is_offset = zone.len() >= 6
             && matches!(zone[0], b'+' | b'-')
             && zone[3] == b':'
