@@ -29,7 +29,7 @@ pub use attachments::{Attachment, AttachmentKept, NewAttachment};
 pub use audit::{AuditEntry, AuditError};
 pub use cases::{Case, CaseRole, CaseStatus, CaseVisit, NewCase, Visit};
 pub use error::{Error, RuleKind};
-pub use forms::{Form, FormFile, FormState, NewForm};
+pub use forms::{Confirmation, Form, FormFile, FormState, NewForm, PublishError, StoredConfirmation};
 pub use group_commit::Intake;
 pub use intake::{Incoming, IntakeError, LEASE, Outcome, Stored};
 pub use interviews::StoredInterview;
