@@ -137,7 +137,7 @@ impl Receiver {
 
     /// The device that holds this token in this project.
     pub fn find_app_user(&self, project: i64, token: &str) -> Result<AppUser, IntakeError> {
-        self.field.read(|db| db.find_app_user(project, token))?.ok_or(IntakeError::Token)
+        self.field.read(|db| db.find_app_user(project, token, Utc::now()))?.ok_or(IntakeError::Token)
     }
 
     /// A published version of a form, the newest without `version`.

@@ -91,6 +91,19 @@ impl KeyFolder {
         read_key(&line).ok_or(KeyFolderError::NotAKey { path })
     }
 
+    /// The installation's own key, which seals second factors; made at the first call.
+    pub fn installation(&self) -> Result<WaveKey, KeyFolderError> {
+        const INSTALLATION: i64 = 0;
+        match self.load(INSTALLATION) {
+            Err(KeyFolderError::Missing { .. }) => match self.create(INSTALLATION) {
+                // Another server made it at the same moment.
+                Err(KeyFolderError::Exists { .. }) => self.load(INSTALLATION),
+                made => made,
+            },
+            found => found,
+        }
+    }
+
     /// True when the wave has a key here.
     pub fn has(&self, wave: i64) -> bool {
         self.file_of(wave).exists()
@@ -98,7 +111,11 @@ impl KeyFolder {
 
     /// Where the key of a wave lies.
     pub fn file_of(&self, wave: i64) -> PathBuf {
-        self.path.join(format!("wave-{wave}.key"))
+        match wave {
+            // Waves are numbered from 1.
+            0 => self.path.join("installation.key"),
+            _ => self.path.join(format!("wave-{wave}.key")),
+        }
     }
 
     pub fn path(&self) -> &Path {
