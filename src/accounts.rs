@@ -175,6 +175,21 @@ impl Accounts {
         }))
     }
 
+    /// Who this login and password are, for one request without a session.
+    pub fn find_by_password(
+        &self,
+        login: &str,
+        password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(User, Person), AccountError> {
+        let user = self.prove_password(login, password, now)?;
+        if user.must_change {
+            return Err(AccountError::MustChange);
+        }
+        let person = person(&user, false);
+        Ok((user, person))
+    }
+
     pub fn sign_out(&self, token: &str) -> Result<(), AccountError> {
         Ok(self.field.transaction(|db| db.delete_session(token))?)
     }

@@ -15,7 +15,7 @@ use crate::db::{
     self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
-use crate::keys::WaveKey;
+use crate::keys::{KeyFolder, WaveKey};
 
 /// Why a submission was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,9 @@ pub struct Receiver {
     pub field: FieldVault,
     pub answers: AnswerVault,
     queue: db::Intake,
-    keys: HashMap<i64, Arc<WaveKey>>,
+    keys: RwLock<HashMap<i64, Arc<WaveKey>>>,
+    /// Where the keys of waves lie that were made since the start.
+    key_folder: Option<KeyFolder>,
     ties: Ties,
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
 }
@@ -116,20 +118,40 @@ impl Receiver {
         ties: Ties,
     ) -> Self {
         let queue = db::Intake::new(field.clone(), answers.clone());
-        Self { field, answers, queue, keys, ties, forms: RwLock::default() }
+        let keys = RwLock::new(keys);
+        Self { field, answers, queue, keys, key_folder: None, ties, forms: RwLock::default() }
     }
 
-    pub fn key(&self, project: i64) -> Result<&Arc<WaveKey>, IntakeError> {
-        self.keys.get(&project).ok_or_else(|| {
-            IntakeError::Unavailable(format!(
-                "the server does not hold the key of wave {project}; give it with --keys"
-            ))
-        })
+    /// Finds the keys of later waves in this folder, too.
+    pub fn with_key_folder(self, folder: KeyFolder) -> Self {
+        Self { key_folder: Some(folder), ..self }
+    }
+
+    pub fn key(&self, project: i64) -> Result<Arc<WaveKey>, IntakeError> {
+        if let Some(key) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&project) {
+            return Ok(Arc::clone(key));
+        }
+        let missing = |why: String| {
+            IntakeError::Unavailable(format!("the server does not hold the key of wave {project}: {why}"))
+        };
+        let folder = self.key_folder.as_ref().ok_or_else(|| missing("give it with --keys".into()))?;
+        let key = Arc::new(folder.load(project).map_err(|error| missing(error.to_string()))?);
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(project, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// Makes the key of a wave without respondents, which needs no passphrase and no custodian.
+    pub fn make_key(&self, project: i64) -> Result<(), IntakeError> {
+        let folder = self.key_folder.as_ref();
+        let folder = folder.ok_or_else(|| IntakeError::Unavailable("no key folder is open".into()))?;
+        folder.create(project).map_err(|error| IntakeError::Unavailable(error.to_string()))?;
+        Ok(())
     }
 
     /// Settles what a crash left behind; at start and every minute.
     pub fn settle(&self, now: DateTime<Utc>) -> Result<(), IntakeError> {
-        for (project, key) in &self.keys {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for (project, key) in &keys {
             self.queue.settle_expired(*project, key, now)?;
         }
         Ok(())
@@ -232,7 +254,7 @@ impl Receiver {
             now,
             token,
         };
-        let stored = self.queue.store(key, incoming).map_err(|error| match error {
+        let stored = self.queue.store(&key, incoming).map_err(|error| match error {
             db::IntakeError::UnknownOriginal => IntakeError::Original { unknown: true },
             db::IntakeError::OriginalSuperseded => IntakeError::Original { unknown: false },
             other => IntakeError::Unavailable(other.to_string()),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::accounts::Accounts;
 use crate::config::{DATA, DataPlace, LISTEN};
 use crate::db::{AnswerVault, FieldVault};
 use crate::intake::{Receiver, Ties};
@@ -38,8 +39,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             );
         }
     }
-    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random));
-    let running = web::start(listener, receiver, Site(None))?;
+    let accounts = Accounts::new(field.clone(), Arc::new(key_folder.installation()?));
+    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder));
+    let running = web::start(listener, receiver, accounts, Site(None))?;
     eprintln!("langnghe: http://{}", running.address);
     Ok(running.join()?)
 }

@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("openrosa", &["intake", "db", "fieldwork", "jobs", "config"]),
     ("central", &["accounts", "intake", "people", "db", "fieldwork", "jobs", "config"]),
     ("web", &["accounts", "central", "intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
-    ("demo", &["intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
+    ("demo", &["accounts", "intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
     ("cli", &["accounts", "people", "demo", "intake", "web", "openrosa", "db", "fieldwork", "jobs", "keys", "config"]),
     ("main", &["cli"]),
 ];
