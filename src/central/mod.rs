@@ -20,6 +20,7 @@ use crate::db::{self, FieldVault, Project, User};
 use crate::people::{Action, Person, Refusal, Target, decide};
 
 mod app_users;
+mod forms;
 mod projects;
 mod sessions;
 
@@ -32,6 +33,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/v1/projects", web::get().to(projects::list_projects))
         .route("/v1/projects", web::post().to(projects::create_project))
         .route("/v1/projects/{project}", web::get().to(projects::find_project))
+        .route("/v1/projects/{project}/forms", web::get().to(forms::list_forms))
+        .route("/v1/projects/{project}/forms", web::post().to(forms::create_form))
+        .route("/v1/projects/{project}/forms/{form}.xml", web::get().to(forms::find_xml))
+        .route("/v1/projects/{project}/forms/{form}", web::get().to(forms::find_form))
+        .route("/v1/projects/{project}/forms/{form}/draft", web::post().to(forms::create_draft))
+        .route("/v1/projects/{project}/forms/{form}/draft/attachments/{name}", web::post().to(forms::put_draft_file))
+        .route("/v1/projects/{project}/forms/{form}/draft/confirmation", web::post().to(forms::confirm_draft))
+        .route("/v1/projects/{project}/forms/{form}/draft/publish", web::post().to(forms::publish_draft))
         .route("/v1/projects/{project}/app-users", web::get().to(app_users::list_app_users))
         .route("/v1/projects/{project}/app-users", web::post().to(app_users::create_app_user))
         .route("/v1/projects/{project}/app-users/{actor}", web::delete().to(app_users::revoke_app_user));

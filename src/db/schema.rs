@@ -77,6 +77,28 @@ pub mod field {
         }
     }
     diesel::table! {
+        form_drafts (project, form_id) {
+            project -> BigInt,
+            form_id -> Text,
+            version -> Text,
+            title -> Text,
+            xml -> Binary,
+            workbook -> Nullable<Binary>,
+            made_by -> BigInt,
+            made_at -> Timestamp,
+            confirmed_by -> Nullable<BigInt>,
+            reason -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        form_draft_files (project, form_id, name) {
+            project -> BigInt,
+            form_id -> Text,
+            name -> Text,
+            content -> Binary,
+        }
+    }
+    diesel::table! {
         form_files (id) {
             id -> Text,
             form -> Text,
