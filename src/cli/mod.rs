@@ -11,6 +11,7 @@ mod demo;
 mod estimate;
 mod form;
 mod grant;
+mod key;
 mod project;
 mod protect;
 mod sample;
@@ -44,6 +45,8 @@ enum Command {
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
     Grant(grant::Command),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Protect(args) => protect::run(&args),
         Command::Project(command) => project::run(&command),
         Command::User(command) => user::run(&command),
+        Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Bench(args) => bench::run(&args),

@@ -225,3 +225,62 @@ fn commands_for_people_say_what_is_wrong() {
     let (status, why) = run(&["user", "add", "an", "--role", "viewer", "--project", "9"], PASSWORD);
     assert!(status == Some(1) && why.contains("project list"), "{why}");
 }
+
+#[test]
+fn the_keys_of_a_survey_are_made_under_a_passphrase_and_come_back_from_the_custodians_copy() {
+    let folder = TemporaryFolder::new();
+    let own = TemporaryFolder::new();
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| langnghe(&folder, arguments, variables);
+    let file = |name: &str| own.path().join(name).display().to_string();
+    let house = ("LANGNGHE_KEY_PASSPHRASE", "bốn từ không liền nhau");
+    let custodian = ("LANGNGHE_KEY_PASSPHRASE", "của riêng người giữ khóa");
+
+    let short = run(&["key", "custodian", "--output", &file("c")], &[("LANGNGHE_KEY_PASSPHRASE", "ngắn")]);
+    assert!(!short.status.success() && text(&short.stderr).contains("16"), "{}", text(&short.stderr));
+    let made = run(&["key", "custodian", "--output", &file("c")], &[custodian]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(!run(&["key", "custodian", "--output", &file("c")], &[custodian]).status.success(), "never replaced");
+
+    assert!(run(&["project", "add", "Khảo sát 2026"], &[]).status.success());
+    assert!(run(&["project", "add", "Kê nhà", "--kind", "inventory"], &[]).status.success());
+    let create = |wave: &str, public: &str| run(&["key", "create", wave, "--custodian", public], &[house]);
+    assert!(text(&create("9", &file("c.pub")).stderr).contains("project list"));
+    assert!(text(&create("2", &file("c.pub")).stderr).contains("no respondents"));
+    assert!(!create("1", &file("c")).status.success(), "the private half is no public one");
+    let done = create("1", &file("c.pub"));
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(!create("1", &file("c.pub")).status.success(), "a key is never replaced");
+
+    let keys = langnghe::keys::KeyFolder::open(folder.path().join("keys")).expect("the folder opens");
+    assert!(keys.needs_passphrase());
+    assert!(keys.load(1).expect_err("locked").to_string().contains("LANGNGHE_KEY_PASSPHRASE"));
+    let wrong = keys.clone().with_passphrase(langnghe::keys::Passphrase::new("nhầm nhầm nhầm nhầm"));
+    assert!(wrong.load(1).is_err());
+    let open = keys.clone().with_passphrase(langnghe::keys::Passphrase::new(house.1));
+    let before = open.load(1).expect("opens").name("test", &[b"a"]);
+    let tablet = open.load_tablet(1).expect("opens").public();
+    // The key of one file under the name of another does not open.
+    let swapped = folder.path().join("keys/wave-7.key");
+    std::fs::copy(folder.path().join("keys/wave-1.key"), &swapped).expect("copied");
+    assert!(open.load(7).is_err());
+    std::fs::remove_file(swapped).expect("removed");
+
+    // The server's folder burns down; the custodian's copy was kept elsewhere.
+    let escrow = file("wave-1.escrow");
+    std::fs::copy(folder.path().join("keys/wave-1.escrow"), &escrow).expect("copied");
+    for name in ["wave-1.key", "tablet-1.key", "wave-1.escrow"] {
+        std::fs::remove_file(folder.path().join("keys").join(name)).expect("removed");
+    }
+    let own_passphrase = ("LANGNGHE_CUSTODIAN_PASSPHRASE", custodian.1);
+    let restore = |wave: &str, variables: &[(&str, &str)]| {
+        run(&["key", "restore", wave, "--escrow", &escrow, "--custodian-key", &file("c")], variables)
+    };
+    assert!(!restore("3", &[house, own_passphrase]).status.success(), "the copy is of another wave");
+    assert!(!restore("1", &[house, ("LANGNGHE_CUSTODIAN_PASSPHRASE", "nhầm nhầm nhầm nhầm")]).status.success());
+    let restored = restore("1", &[house, own_passphrase]);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    assert_eq!(open.load(1).expect("opens").name("test", &[b"a"]), before);
+    assert!(open.load_tablet(1).expect("opens").public() == tablet);
+    let log = text(&run(&["audit", "verify"], &[]).stdout);
+    assert!(log.starts_with("4 "), "{log}");
+}
