@@ -348,19 +348,14 @@ fn with_version(draft: &FormDraft, version: &str) -> Result<(Vec<u8>, Option<Vec
     questionnaire.settings.version = Some(version.to_owned());
     let xml = written(&questionnaire)?;
     let workbook = match &draft.workbook {
-        Some(_) => Some(xlsform::write(&questionnaire).map_err(|error| Problem::new(400.15, error.to_string()))?),
+        Some(_) => Some(xlsform::write(&questionnaire).map_err(|problems| unreadable(&problems))?),
         None => None,
     };
     Ok((xml, workbook))
 }
 
 fn written(questionnaire: &Questionnaire) -> Result<Vec<u8>, Problem> {
-    let xml = xform::write(questionnaire).map_err(|error| Problem {
-        code: 400.15,
-        message: "Phiếu có lỗi. (The form has problems.)".into(),
-        details: Some(json!({ "error": error.to_string(), "warnings": [] })),
-    })?;
-    Ok(xml.into_bytes())
+    xform::write(questionnaire).map(String::into_bytes).map_err(|problems| unreadable(&problems))
 }
 
 /// What a form is sent as.
