@@ -9,7 +9,7 @@ use surveys::expression::Dialect;
 use surveys::form::Compiled;
 use surveys::questionnaire::Questionnaire;
 use surveys::submission::{self, AnswerValue, Submission};
-use surveys::{halves, xlsform};
+use surveys::{halves, xform, xlsform};
 
 use crate::db::{
     self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome,
@@ -189,12 +189,13 @@ impl Receiver {
             return Ok(Arc::clone(known));
         }
         let record = self.find_form(project, form, Some(version))?;
-        let workbook = record.workbook.as_deref().ok_or_else(|| {
-            IntakeError::Unavailable(format!(
-                "form `{form}` was published without its workbook; publish it again"
-            ))
-        })?;
-        let read = xlsform::read(&format!("{form}.xlsx"), workbook).map_err(|problems| {
+        let read = match record.workbook.as_deref() {
+            // The newer kind of workbook is a zip file.
+            Some(workbook) if workbook.starts_with(b"PK") => xlsform::read(&format!("{form}.xlsx"), workbook),
+            Some(workbook) => xlsform::read(&format!("{form}.xls"), workbook),
+            None => xform::read(&record.xml),
+        }
+        .map_err(|problems| {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();
             IntakeError::Unavailable(format!("form `{form}` cannot be read any more: {first}"))
         })?;

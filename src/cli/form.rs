@@ -7,7 +7,7 @@ use serde_json::json;
 use surveys::answer::{Options, answer};
 use surveys::expression::{Dialect, Moment};
 use surveys::form::Compiled;
-use surveys::questionnaire::{Questionnaire, design, publishing};
+use surveys::questionnaire::{Questionnaire, design, publishing, running};
 use surveys::xlsform::Problem;
 use surveys::{submission, xform, xlsform, years};
 
@@ -48,13 +48,14 @@ pub struct DiffArgs {
     format: Format,
 }
 
-/// Chuyển XLSForm thành XForm · XLSForm to XForm, with itemsets.csv beside it where needed
+/// Chuyển XLSForm thành XForm và ngược lại · XLSForm to XForm, with itemsets.csv beside it where needed, and back
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: langnghe form convert questionnaire.xlsx questionnaire.xml")]
+#[command(after_help = "Examples: langnghe form convert questionnaire.xlsx questionnaire.xml\n          \
+                        langnghe form convert questionnaire.xml questionnaire.xlsx")]
 pub struct ConvertArgs {
     /// XLSForm (.xlsx .xls .csv .md) or XForm (.xml)
     input: PathBuf,
-    /// XForm to write (.xml)
+    /// XForm (.xml) or workbook (.xlsx) to write
     output: PathBuf,
 }
 
@@ -122,19 +123,21 @@ fn read_form(file: &Path) -> anyhow::Result<Result<xlsform::Read, Vec<Problem>>>
 fn read(file: &Path) -> anyhow::Result<Questionnaire> {
     let read = read_form(file)?.map_err(|problems| told(file, &problems))?;
     for warning in &read.warnings {
-        eprintln!("langnghe: warning: {}: {warning}", file.display());
+        eprintln!("langnghe: warning: {}: {} · {warning}", file.display(), warning.vietnamese());
     }
     Ok(read.questionnaire)
 }
 
-fn told(file: &Path, problems: &[impl ToString]) -> anyhow::Error {
-    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+/// All problems, each in Vietnamese and below it in English.
+fn told(file: &Path, problems: &[Problem]) -> anyhow::Error {
+    let lines: Vec<String> =
+        problems.iter().map(|problem| format!("{}\n  {problem}", problem.vietnamese())).collect();
     let noun = if lines.len() == 1 { "problem" } else { "problems" };
-    anyhow!("{}: {} {noun}\n{}", file.display(), lines.len(), lines.join("\n"))
+    anyhow!("{}: {count} lỗi · {count} {noun}\n{}", file.display(), lines.join("\n"), count = lines.len())
 }
 
 fn compile(file: &Path) -> anyhow::Result<Compiled> {
-    Compiled::new(&read(file)?).map_err(|problems| told(file, &problems))
+    running::compile(&read(file)?).map_err(|problems| told(file, &problems))
 }
 
 /// Everything that is wrong with a form, and everything that a designer should look at.
@@ -163,8 +166,15 @@ fn check_form(file: &Path) -> anyhow::Result<Checked> {
         }
     };
     checked.problems.extend(xform::write(&form).err().into_iter().flatten());
-    let cannot_run = Compiled::new(&form).err().into_iter().flatten();
-    checked.problems.extend(cannot_run.map(|error| Problem::new("", error.to_string(), error.to_string())));
+    for problem in running::compile(&form).err().into_iter().flatten() {
+        // What the XForm could not name the program cannot run either: it is told once.
+        let known =
+            checked.problems.iter().any(|known| (&known.sheet, known.row) == (&problem.sheet, problem.row));
+        if !known {
+            checked.problems.push(problem);
+        }
+    }
+    checked.problems.extend(running::cycles(&form));
     checked.refusals = publishing::refusals(&form);
     checked.confirmations = publishing::confirmations(&form);
     checked.hints = design::hints(&form);
@@ -197,24 +207,35 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
     }
     if !checked.missing_translations.is_empty() {
         println!("Thiếu bản dịch · Missing translations: {}", checked.missing_translations.len());
-        for missing in &checked.missing_translations {
-            let (sheet, row, name) = (&missing.sheet, missing.row, &missing.name);
-            println!("  {sheet}\t{row}\t{name}\t{}\t{}", missing.column, missing.language);
-        }
+        print!("{}", translations_table(&checked.missing_translations));
     }
     if let Some(minutes) = checked.minutes {
         let (shortest, longest) = (minutes.shortest, minutes.longest);
         println!("Thời gian hỏi, ước chừng · Length, roughly: {shortest:.0}–{longest:.0} phút · minutes");
     }
     if !checked.problems.is_empty() {
-        let both = |problem: &Problem| match (problem.vietnamese(), problem.to_string()) {
-            (vietnamese, english) if vietnamese == english => english,
-            (vietnamese, english) => format!("{vietnamese}\n  {english}"),
-        };
-        return Err(told(&args.file, &checked.problems.iter().map(both).collect::<Vec<_>>()));
+        return Err(told(&args.file, &checked.problems));
     }
     println!("{}: không có lỗi · no problems", args.file.display());
     Ok(())
+}
+
+/// One line a missing text, under a header, in columns as wide as their longest cell.
+fn translations_table(missing: &[design::MissingTranslation]) -> String {
+    let header = ["trang · sheet", "dòng · row", "tên · name", "cột · column", "ngôn ngữ · language"];
+    let mut lines = vec![header.map(str::to_owned)];
+    lines.extend(missing.iter().map(|text| {
+        let (sheet, name) = (text.sheet.clone(), text.name.clone());
+        [sheet, text.row.to_string(), name, text.column.clone(), text.language.clone()]
+    }));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let mut table = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        table.push_str(&format!("  {}\n", cells.collect::<Vec<_>>().join("  ").trim_end()));
+    }
+    table
 }
 
 fn diff(args: &DiffArgs) -> anyhow::Result<()> {
@@ -256,11 +277,19 @@ fn diff(args: &DiffArgs) -> anyhow::Result<()> {
 }
 
 fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
-    if args.output.extension().is_none_or(|ending| ending != "xml") {
-        return Err(anyhow!("{}: an XForm is written to a file that ends in .xml", args.output.display()));
+    let ending = args.output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if !matches!(ending, "xml" | "xlsx") {
+        return Err(anyhow!(
+            "{}: an XForm is written to a file that ends in .xml, a workbook to one that ends in .xlsx",
+            args.output.display()
+        ));
     }
     super::keep_inputs(&args.output, &[&args.input])?;
     let form = read(&args.input)?;
+    if ending == "xlsx" {
+        let workbook = xlsform::write(&form).map_err(|problems| told(&args.input, &problems))?;
+        return super::write_output(Some(&args.output), &workbook);
+    }
     let xml = xform::write(&form).map_err(|problems| told(&args.input, &problems))?;
     super::write_output(Some(&args.output), xml.as_bytes())?;
     if let Some(itemsets) = xform::itemsets(&form) {

@@ -3,10 +3,14 @@
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use diesel::prelude::*;
 use md5::{Digest, Md5};
+use surveys::questionnaire::publishing;
+use surveys::xform;
+use surveys::xlsform::Problem;
 use uuid::Uuid;
 
 use super::error::Error;
-use super::schema::field::{form_files, forms};
+use super::projects::ProjectKind;
+use super::schema::field::{form_confirmations, form_files, forms};
 use super::vault::FieldDb;
 
 /// Whether a form is offered and accepted.
@@ -62,6 +66,68 @@ pub struct NewForm {
     pub workbook: Option<Vec<u8>>,
     /// Files that come with it: name and bytes.
     pub files: Vec<(String, Vec<u8>)>,
+    /// A second person's word for wording that looks as if it asked for something personal.
+    pub confirmation: Option<Confirmation>,
+}
+
+/// A second person's word that the wording of a form may stand (protection.md rule 8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmation {
+    pub by: String,
+    pub reason: String,
+}
+
+/// A confirmation as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredConfirmation {
+    pub confirmation: Confirmation,
+    /// The questions that were asked about, one a line, in Vietnamese.
+    pub wording: String,
+    pub at: DateTime<Utc>,
+}
+
+/// Why a form was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error("biểu mẫu không đọc được · the form cannot be read:\n{}", listed(.0))]
+    Unreadable(Vec<Problem>),
+    #[error(
+        "biểu mẫu chưa được công bố trong cuộc khảo sát; hãy sửa các điểm sau · \
+         the form may not be published in a survey; mend these first:\n{}",
+        listed(.0)
+    )]
+    Refused(Vec<Problem>),
+    #[error(
+        "cần người thứ hai xác nhận các câu sau, có ghi lý do · \
+         a second person must confirm this wording, with a reason:\n{}",
+        listed(.0)
+    )]
+    Unconfirmed(Vec<Problem>),
+    #[error(transparent)]
+    Vault(#[from] Error),
+}
+
+impl From<diesel::result::Error> for PublishError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Vault(error.into())
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> =
+        problems.iter().map(|problem| format!("{}\n  {problem}", problem.vietnamese())).collect();
+    lines.join("\n")
+}
+
+/// What rule 8 says of a form: nothing to confirm, or the wording that a second person must confirm.
+/// What is judged are the bytes that tablets will get.
+fn judge(xml: &[u8]) -> Result<Vec<Problem>, PublishError> {
+    let form = xform::read(xml).map_err(PublishError::Unreadable)?.questionnaire;
+    let refusals = publishing::refusals(&form);
+    if !refusals.is_empty() {
+        return Err(PublishError::Refused(refusals));
+    }
+    Ok(publishing::confirmations(&form))
 }
 
 /// A file that comes with a form.
@@ -98,6 +164,16 @@ struct FileRow {
     hash: String,
 }
 
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = form_confirmations)]
+struct ConfirmationRow {
+    form: String,
+    confirmed_by: String,
+    reason: String,
+    wording: String,
+    confirmed_at: NaiveDateTime,
+}
+
 impl Row {
     fn into_form(self) -> Result<Form, Error> {
         Ok(Form {
@@ -118,7 +194,23 @@ impl Row {
 
 impl FieldDb<'_> {
     /// Publishes one version. The same version a second time is refused by `form_version_is_published_once`.
-    pub fn publish_form(&mut self, new: NewForm, now: DateTime<Utc>) -> Result<Form, Error> {
+    ///
+    /// In a survey the form must keep rule 8 (protection.md); projects without respondents (inventory,
+    /// practice) are exempt.
+    pub fn publish_form(&mut self, new: NewForm, now: DateTime<Utc>) -> Result<Form, PublishError> {
+        let project = self
+            .find_project(new.project)?
+            .ok_or_else(|| Error::Missing { what: format!("project {}", new.project) })?;
+        let to_confirm = match project.kind {
+            ProjectKind::Survey => judge(&new.xml)?,
+            ProjectKind::Inventory | ProjectKind::Practice => Vec::new(),
+        };
+        let confirmation = new.confirmation.filter(|confirmation| {
+            [&confirmation.by, &confirmation.reason].iter().all(|s| !s.trim().is_empty())
+        });
+        if !to_confirm.is_empty() && confirmation.is_none() {
+            return Err(PublishError::Unconfirmed(to_confirm));
+        }
         let row = Row {
             id: Uuid::now_v7().to_string(),
             project: new.project,
@@ -142,7 +234,32 @@ impl FieldDb<'_> {
             };
             diesel::insert_into(form_files::table).values(&file).execute(self.0)?;
         }
-        row.into_form()
+        if let Some(Confirmation { by, reason }) = confirmation.filter(|_| !to_confirm.is_empty()) {
+            let wording: Vec<String> = to_confirm.iter().map(Problem::vietnamese).collect();
+            let kept = ConfirmationRow {
+                form: row.id.clone(),
+                confirmed_by: by,
+                reason,
+                wording: wording.join("\n"),
+                confirmed_at: row.published_at,
+            };
+            diesel::insert_into(form_confirmations::table).values(&kept).execute(self.0)?;
+        }
+        Ok(row.into_form()?)
+    }
+
+    /// Who confirmed the wording of one version and why, where that was needed.
+    pub fn find_form_confirmation(&mut self, form: Uuid) -> Result<Option<StoredConfirmation>, Error> {
+        let row: Option<ConfirmationRow> = form_confirmations::table
+            .find(form.to_string())
+            .select(ConfirmationRow::as_select())
+            .first(self.0)
+            .optional()?;
+        Ok(row.map(|row| StoredConfirmation {
+            confirmation: Confirmation { by: row.confirmed_by, reason: row.reason },
+            wording: row.wording,
+            at: row.confirmed_at.and_utc(),
+        }))
     }
 
     /// The newest version of every form of a project, by form id.

@@ -35,7 +35,7 @@ pub use audit::{AuditEntry, AuditError};
 pub use cases::{Case, CaseRole, CaseStatus, CaseVisit, NewCase, Visit};
 pub use error::{Error, RuleKind};
 pub use form_drafts::FormDraft;
-pub use forms::{Form, FormFile, FormState, NewForm};
+pub use forms::{Confirmation, Form, FormFile, FormState, NewForm, PublishError, StoredConfirmation};
 pub use grants::Grant;
 pub use group_commit::Intake;
 pub use intake::{Incoming, IntakeError, LEASE, Outcome, Stored};

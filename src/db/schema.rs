@@ -99,6 +99,15 @@ pub mod field {
         }
     }
     diesel::table! {
+        form_confirmations (form) {
+            form -> Text,
+            confirmed_by -> Text,
+            reason -> Text,
+            wording -> Text,
+            confirmed_at -> Timestamp,
+        }
+    }
+    diesel::table! {
         form_files (id) {
             id -> Text,
             form -> Text,

@@ -11,11 +11,12 @@ use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
 use surveys::chance::Chance;
 use surveys::form::Compiled;
-use surveys::questionnaire::publishing;
 use surveys::submission;
 use uuid::Uuid;
 
-use crate::db::{AnswerVault, CaseRole, FieldVault, Listing, NewCase, NewForm, Project, ProjectKind};
+use crate::db::{
+    AnswerVault, CaseRole, Confirmation, FieldVault, Listing, NewCase, NewForm, Project, ProjectKind,
+};
 use crate::demo::enumerators::Visited;
 use crate::demo::instrument::{Instrument, PublishedForm};
 use crate::demo::interviewing;
@@ -65,9 +66,6 @@ pub fn prepare(
             keys.keep(project, &key)?;
         }
         wave_keys.insert(project, Arc::new(key));
-    }
-    if let Some(refusal) = publishing::refusals(&instrument.questionnaire.questionnaire).first() {
-        return Err(anyhow!("the questionnaire may not be published in a survey: {refusal}"));
     }
     publish(&field, survey, &instrument.questionnaire, now)?;
     publish(&field, listing, &instrument.listing, now)?;
@@ -133,6 +131,10 @@ fn publish(field: &FieldVault, project: i64, form: &PublishedForm, now: DateTime
         xml: form.xform.clone().into_bytes(),
         workbook: Some(form.workbook.to_vec()),
         files: Vec::new(),
+        confirmation: Some(Confirmation {
+            by: "Người xác nhận (mô phỏng)".to_owned(),
+            reason: "Phiếu chỉ nhắc đến điện thoại, không hỏi số điện thoại".to_owned(),
+        }),
     };
     field.transaction(|db| db.publish_form(new, now))?;
     Ok(())

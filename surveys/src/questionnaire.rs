@@ -13,6 +13,7 @@ use crate::question_type::QuestionType;
 pub mod design;
 pub mod publishing;
 pub mod references;
+pub mod running;
 
 /// Text by language name as the workbook spells it (`Tiếng Việt (vi)`), see [`Language`].
 /// Text that stands only in a column without a language has the one key [`UNTRANSLATED`] and is

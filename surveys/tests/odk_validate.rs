@@ -1,11 +1,14 @@
-//! ODK Validate (JavaRosa, the engine of ODK Collect) over the XForms of our corpus and of the
-//! bundled questionnaires.
+//! ODK Validate (JavaRosa, the engine of ODK Collect) over the XForms of our corpus, of generated
+//! forms and of the bundled questionnaires.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 use surveys::{xform, xlsform};
+
+#[path = "pyxform/environment.rs"]
+mod environment;
 
 /// Forms of the corpus that ODK Validate refuses as it refuses pyxform's: how their names begin, what
 /// it says, and why the form itself is at fault. They are there to compare the writing of paths.
@@ -25,41 +28,19 @@ const REFUSED: [(&str, &str, &str); 9] = [
     ("entity {'entity_id'", "Instance referenced by", "the list of entities is attached by the server"),
 ];
 
-fn run(command: &mut Command) -> (bool, String) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    (output.status.success(), text.concat())
-}
-
-/// The jar that pyxform ships, installed into the build folder when it is not there yet.
-fn jar(build: &Path) -> PathBuf {
-    let environment = build.join("pyxform-4.5.0");
-    let installed = || {
-        let folders = std::fs::read_dir(environment.join("lib")).ok()?;
-        let jar = "site-packages/pyxform/validators/odk_validate/bin/ODK_Validate.jar";
-        folders.flatten().map(|folder| folder.path().join(jar)).find(|jar| jar.exists())
-    };
-    if installed().is_none() {
-        let (made, told) = run(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-        assert!(made, "python3 -m venv: {told}");
-        let pip = environment.join("bin/pip");
-        let (made, told) = run(Command::new(pip).args(["install", "--quiet", "pyxform==4.5.0"]));
-        assert!(made, "pip install pyxform==4.5.0: {told}");
-    }
-    installed().expect("pyxform ships the jar")
-}
-
 #[test]
 #[ignore = "needs Java, Python and the package pyxform 4.5.0, and takes minutes; ./dev test --all runs it"]
 fn odk_validate_accepts_every_xform_of_the_corpus() {
     let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let jar = jar(&build);
+    let environment = environment::installed();
+    let jar = environment::jar_in(&environment).expect("pyxform ships the jar");
     let folder = build.join("odk-validate");
     std::fs::create_dir_all(&folder).expect("a folder in the build folder");
     let corpus: Vec<Value> =
         serde_json::from_str(include_str!("pyxform/forms.json")).expect("the corpus is JSON");
+    let generated = environment::generated(&environment, 20_260_000, 300);
     let mut forms: Vec<(String, String)> = Vec::new();
-    for form in &corpus {
+    for form in corpus.iter().chain(&generated) {
         let text = form["form"].as_str().expect("a form");
         if let Ok(read) = xlsform::read("form.md", text.as_bytes())
             && let Ok(xml) = xform::write(&read.questionnaire)
@@ -105,7 +86,7 @@ fn odk_validate_accepts_every_xform_of_the_corpus() {
             }
         }
     }
-    assert!(forms.len() > 400, "the corpus is there");
+    assert!(forms.len() > 600, "the corpus and the generated forms are there");
     assert!(refused.is_empty(), "{} of {} forms:\n{}", refused.len(), forms.len(), refused.join("\n"));
     for ((prefix, words, reason), met) in REFUSED.iter().zip(met) {
         assert!(met, "no form is refused any more for `{prefix}`, `{words}`: {reason}");

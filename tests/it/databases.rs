@@ -93,6 +93,14 @@ pub fn execute(url: &str, sql: &str) {
     done.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
+/// The XForm of survey rows `| type | name | label |`.
+pub fn xform(rows: &str) -> Vec<u8> {
+    let rows = rows.replace("\n", "\n| ");
+    let sheet = format!("| survey |\n| | type | name | label |\n| {rows}\n");
+    let form = surveys::xlsform::read("form.md", sheet.as_bytes()).expect("a form").questionnaire;
+    surveys::xform::write(&form).expect("a form").into_bytes()
+}
+
 /// A wave with one published form `hh` version 1.
 pub struct Wave {
     pub intake: Intake,
@@ -110,12 +118,13 @@ impl Wave {
                 form_id: "hh".to_owned(),
                 version: "1".to_owned(),
                 title: "Households".to_owned(),
-                xml: b"<h:html/>".to_vec(),
+                xml: xform("| text | q1 | Q1 |"),
                 workbook: None,
                 files: Vec::new(),
+                confirmation: None,
             };
             db.publish_form(form, morning())?;
-            Ok::<_, langnghe::db::Error>(project)
+            Ok::<_, langnghe::db::PublishError>(project)
         });
         let key = Arc::new(WaveKey::generate().expect("the system gives random numbers"));
         Self { intake, key, project: project.expect("the wave is stored") }

@@ -20,11 +20,20 @@ use crate::databases::TemporaryFolder;
 /// Every REST route: method, path, the action that the role must be allowed, what is sent, the status when allowed.
 ///
 /// `None` as action: whoever is signed in. A route of `src/central/mod.rs` without a row here fails the test below.
-const ROUTES: [(&str, &str, Option<Action>, &str, u16); 8] = [
+const ROUTES: [(&str, &str, Option<Action>, &str, u16); 16] = [
     ("get", "/v1/users/current", None, "", 200),
     ("get", "/v1/projects", Some(Action::SeeProject), "", 200),
     ("post", "/v1/projects", Some(Action::CreateProject), r#"{"name": "Diễn tập", "kind": "practice"}"#, 200),
     ("get", "/v1/projects/{project}", Some(Action::SeeProject), "", 200),
+    ("get", "/v1/projects/{project}/forms", Some(Action::SeeForms), "", 200),
+    // A body that is no form: allowed, and refused for what it is.
+    ("post", "/v1/projects/{project}/forms", Some(Action::PublishForm), "{}", 400),
+    ("get", "/v1/projects/{project}/forms/{form}.xml", Some(Action::SeeForms), "", 404),
+    ("get", "/v1/projects/{project}/forms/{form}", Some(Action::SeeForms), "", 404),
+    ("post", "/v1/projects/{project}/forms/{form}/draft", Some(Action::PublishForm), "", 404),
+    ("post", "/v1/projects/{project}/forms/{form}/draft/attachments/{name}", Some(Action::PublishForm), "", 404),
+    ("post", "/v1/projects/{project}/forms/{form}/draft/confirmation", Some(Action::PublishForm), r#"{"reason": "x"}"#, 404),
+    ("post", "/v1/projects/{project}/forms/{form}/draft/publish", Some(Action::PublishForm), "", 404),
     ("get", "/v1/projects/{project}/app-users", Some(Action::ManageDevices), "", 200),
     ("post", "/v1/projects/{project}/app-users", Some(Action::ManageDevices), r#"{"displayName": "Máy 1"}"#, 200),
     ("delete", "/v1/projects/{project}/app-users/{actor}", Some(Action::ManageDevices), "", 404),
@@ -107,7 +116,7 @@ impl Drop for House {
 }
 
 fn filled(path: &str, project: i64) -> String {
-    path.replace("{project}", &project.to_string()).replace("{actor}", "999999")
+    path.replace("{project}", &project.to_string()).replace("{actor}", "999999").replace("{form}", "none").replace("{name}", "a.csv")
 }
 
 #[test]
@@ -212,4 +221,122 @@ fn a_device_gets_its_token_once_and_a_revoked_one_opens_nothing() {
     let log = house.field.read(|db| db.verify_audit()).expect("the chain is whole");
     let kinds: Vec<&str> = log.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["device added", "device revoked"]);
+}
+
+const FORM: &str = "| survey |\n|  | type | name | label |\n|  | integer | rooms | Số phòng |\n| settings |\n|  | form_id | version | form_title |\n|  | nha | 1 | Nhà |\n";
+
+/// The workbook of a form, with one more question where its wording is to be asked about.
+fn workbook(more: &str) -> Vec<u8> {
+    let text = FORM.replace("| settings |", &format!("{more}| settings |"));
+    let form = surveys::xlsform::read("nha.md", text.as_bytes()).expect("a form").questionnaire;
+    surveys::xlsform::write(&form).expect("a workbook")
+}
+
+impl House {
+    fn send_form(&self, path: &str, token: &str, kind: &str, body: &[u8]) -> (u16, Value) {
+        let request = ureq::http::Request::builder()
+            .method("POST")
+            .uri(format!("{}{path}", self.base))
+            .header("Authorization", format!("Bearer {token}"))
+            .header("Content-Type", kind)
+            .body(body.to_vec())
+            .expect("a request");
+        let mut reply = self.agent.run(request).expect("an answer");
+        let text = reply.body_mut().read_to_string().expect("text");
+        (reply.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+}
+
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+#[test]
+fn a_workbook_is_sent_drafted_published_and_served_to_devices() {
+    let house = House::new();
+    let token = house.token("thiet-ke", Role::Designer, Reach::default());
+    let base = format!("/v1/projects/{}/forms", house.own);
+    let (status, made) = house.send_form(&format!("{base}?publish=True&ignoreWarnings=True"), &token, XLSX, &workbook(""));
+    assert_eq!((status, &made["xmlFormId"], &made["version"]), (200, &json!("nha"), &json!("1")), "{made}");
+    assert_ne!(made["publishedAt"], Value::Null);
+    let (status, again) = house.send_form(&format!("{base}?publish=True"), &token, XLSX, &workbook(""));
+    assert_eq!((status, &again["code"]), (409, &json!(409.3)));
+
+    // The next version: a copy of the published one, published under another name.
+    assert_eq!(house.send("post", &format!("{base}/nha/draft"), Some(&token), "").0, 200);
+    let (status, file) = house.send("post", &format!("{base}/nha/draft/attachments/xa.csv"), Some(&token), "a,b");
+    assert_eq!((status, &file["exists"]), (200, &json!(true)));
+    let publish = |query: &str| house.send("post", &format!("{base}/nha/draft/publish{query}"), Some(&token), "");
+    let (status, taken) = publish("");
+    assert_eq!((status, &taken["code"]), (409, &json!(409.6)), "the version was published already");
+    assert_eq!(publish("?version=2").0, 200);
+    let (_, form) = house.send("get", &format!("{base}/nha"), Some(&token), "");
+    assert_eq!(form["version"], json!("2"));
+
+    let device = "x".repeat(64);
+    let added = house.field.transaction(|db| db.create_app_user(house.own, "Máy", None, &device, Utc::now()));
+    added.expect("a device");
+    let list = house
+        .agent
+        .get(&format!("{}/v1/key/{device}/projects/{}/formList", house.base, house.own))
+        .header("X-OpenRosa-Version", "1.0")
+        .call()
+        .expect("an answer")
+        .body_mut()
+        .read_to_string()
+        .expect("text");
+    assert!(list.contains("<version>2</version>") && list.contains("manifestUrl"), "{list}");
+}
+
+#[test]
+fn wording_of_rule_8_waits_for_a_second_person_and_a_photograph_is_refused() {
+    let house = House::new();
+    let token = house.token("thiet-ke", Role::Designer, Reach::default());
+    let second = house.token("nguoi-thu-hai", Role::Designer, Reach::default());
+    let base = format!("/v1/projects/{}/forms", house.own);
+    let create = |more: &str, publish: &str| {
+        house.send_form(&format!("{base}?publish={publish}&ignoreWarnings=True"), &token, XLSX, &workbook(more))
+    };
+    let (status, refused) = create("|  | image | anh | Ảnh nhà |\n", "True");
+    assert_eq!((status, &refused["code"]), (400, &json!(400.15)), "{refused}");
+    let asks = "|  | text | ten | Họ và tên của ông/bà |\n";
+    let (status, unconfirmed) = create(asks, "True");
+    assert_eq!((status, &unconfirmed["details"]["reason"]), (409, &json!("wording_needs_confirmation")));
+
+    assert_eq!(create(asks, "False").0, 200);
+    let confirm = |token: &str| {
+        let reason = r#"{"reason": "Tên thôn, không phải tên người"}"#;
+        house.send("post", &format!("{base}/nha/draft/confirmation"), Some(token), reason).0
+    };
+    let publish = || house.send("post", &format!("{base}/nha/draft/publish"), Some(&token), "").0;
+    assert_eq!(publish(), 409);
+    assert_eq!(confirm(&token), 403, "nobody confirms their own draft");
+    assert_eq!(publish(), 409);
+    assert_eq!(confirm(&second), 200);
+    assert_eq!(publish(), 200);
+    let kinds: Vec<String> = house
+        .field
+        .read(|db| db.verify_audit())
+        .expect("the chain is whole")
+        .into_iter()
+        .map(|entry| entry.kind)
+        .collect();
+    assert_eq!(kinds, ["wording confirmed", "form published"]);
+}
+
+#[test]
+fn an_xform_is_served_byte_for_byte_and_what_is_no_form_is_told_with_its_problems() {
+    let house = House::new();
+    let token = house.token("thiet-ke", Role::Designer, Reach::default());
+    let base = format!("/v1/projects/{}/forms", house.own);
+    let form = surveys::xlsform::read("nha.md", FORM.as_bytes()).expect("a form").questionnaire;
+    let xml = surveys::xform::write(&form).expect("an XForm").replace("<h:head>", "<h:head>\n<!-- của ta -->");
+    let (status, made) = house.send_form(&format!("{base}?publish=true"), &token, "application/xml", xml.as_bytes());
+    assert_eq!(status, 200, "{made}");
+    let bearer = format!("Bearer {token}");
+    let served = house.agent.get(&format!("{}{base}/nha.xml", house.base)).header("Authorization", &bearer).call();
+    assert_eq!(served.expect("an answer").body_mut().read_to_string().expect("text"), xml);
+
+    let (status, problem) = house.send_form(&base, &token, XLSX, b"no workbook");
+    assert_eq!((status, &problem["code"]), (400, &json!(400.15)), "{problem}");
+    assert!(problem["details"]["error"].as_str().is_some_and(|error| !error.is_empty()));
+    assert_eq!(house.send_form(&base, &token, "text/plain", b"a").0, 400);
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Barrier};
 use langnghe::db::intake::{self, Interview};
 use langnghe::db::{AnswerVault, AuditError};
 use langnghe::db::{
-    AttachmentKept, CaseRole, CaseStatus, CaseVisit, Error, FieldVault, IntakeError, Listing, NewAttachment,
-    NewCase, Outcome, Settled, Standing,
+    AttachmentKept, CaseRole, CaseStatus, CaseVisit, Confirmation, Error, FieldVault, IntakeError, Listing,
+    NewAttachment, NewCase, Outcome, ProjectKind, PublishError, Settled, Standing,
 };
 use uuid::Uuid;
 
-use crate::databases::{Place, Wave, execute, minutes, morning, on_both_backends};
+use crate::databases::{Place, Wave, execute, minutes, morning, on_both_backends, xform};
 
 fn new_case(household: i64, role: CaseRole) -> NewCase {
     NewCase {
@@ -90,9 +90,10 @@ on_both_backends! {
             form_id: "village".to_owned(),
             version: "1".to_owned(),
             title: "Villages".to_owned(),
-            xml: b"<h:html/>".to_vec(),
+            xml: xform("| text | q1 | Q1 |"),
             workbook: None,
             files: vec![("itemsets.csv".to_owned(), b"list_name,name\n".to_vec())],
+            confirmation: None,
         };
         wave.intake.field().transaction(|db| db.publish_form(other, morning())).expect("published");
         for form_id in ["hh", "village"] {
@@ -420,6 +421,50 @@ on_both_backends! {
         assert!(matches!(broken, Err(AuditError::Broken { number: 2, .. })), "{broken:?}");
     }
 
+    fn a_survey_publishes_no_form_that_breaks_rule_8_and_asks_a_second_person_about_wording(place) {
+        let wave = Wave::new(place);
+        let field = wave.intake.field();
+        let publish = |project, rows: &str, confirmation: Option<Confirmation>| {
+            let form = langnghe::db::NewForm {
+                project,
+                form_id: "f".to_owned(),
+                version: "1".to_owned(),
+                title: "F".to_owned(),
+                xml: xform(rows),
+                workbook: None,
+                files: Vec::new(),
+                confirmation,
+            };
+            field.transaction(|db| db.publish_form(form, morning()))
+        };
+        let confirm = |by: &str, reason: &str| {
+            Some(Confirmation { by: by.to_owned(), reason: reason.to_owned() })
+        };
+        let photographs = "| image | face | Ảnh |\n| audio | voice | Giọng nói |";
+        let Err(PublishError::Refused(reasons)) = publish(wave.project, photographs, confirm("Mai", "được phép")) else {
+            panic!("no confirmation helps against a refusal");
+        };
+        assert_eq!(reasons.len(), 2, "all reasons at once: {reasons:?}");
+
+        let telephone = "| text | tel | Số điện thoại của trạm y tế? |";
+        for nobody in [None, confirm("", "vì sao"), confirm("Mai", "  ")] {
+            let asked = publish(wave.project, telephone, nobody);
+            assert!(matches!(asked, Err(PublishError::Unconfirmed(ref about)) if about.len() == 1), "{asked:?}");
+        }
+        assert!(field.read(|db| db.find_form(wave.project, "f", None)).expect("read").is_none(), "nothing was kept");
+        let form = publish(wave.project, telephone, confirm("Mai", "số của cơ quan")).expect("published");
+        let kept = field.read(|db| db.find_form_confirmation(form.id)).expect("read").expect("kept");
+        assert_eq!(kept.confirmation, confirm("Mai", "số của cơ quan").expect("some"));
+        assert!(kept.wording.contains("điện thoại"), "{}", kept.wording);
+        assert_eq!(kept.at, morning());
+
+        for kind in [ProjectKind::Inventory, ProjectKind::Practice] {
+            let project = field.transaction(|db| db.create_project(kind.name(), kind, morning())).expect("made").id;
+            let form = publish(project, photographs, None).expect("no respondents, no rule 8");
+            assert_eq!(field.read(|db| db.find_form_confirmation(form.id)).expect("read"), None);
+        }
+    }
+
     fn the_newest_version_of_a_form_is_listed_and_older_ones_are_found(place) {
         let wave = Wave::new(place);
         let second = langnghe::db::NewForm {
@@ -427,21 +472,22 @@ on_both_backends! {
             form_id: "hh".to_owned(),
             version: "2".to_owned(),
             title: "Households".to_owned(),
-            xml: b"abc".to_vec(),
+            xml: xform("| text | q2 | Q2 |"),
             workbook: None,
-            files: vec![("b.csv".to_owned(), b"b".to_vec()), ("a.csv".to_owned(), b"a".to_vec())],
+            files: vec![("b.csv".to_owned(), b"abc".to_vec()), ("a.csv".to_owned(), b"a".to_vec())],
+            confirmation: None,
         };
         let again = second.clone();
         let form = wave.intake.field().transaction(|db| db.publish_form(second, morning() + minutes(1))).expect("published");
-        assert_eq!(form.hash, "900150983cd24fb0d6963f7d28e17f72", "MD5 of abc, RFC 1321");
         let twice = wave.intake.field().transaction(|db| db.publish_form(again, morning() + minutes(2)));
-        assert!(matches!(twice, Err(Error::Rule { .. })), "a version is published once");
+        assert!(matches!(twice, Err(PublishError::Vault(Error::Rule { .. }))), "a version is published once");
         wave.intake.field().read(|db| {
             assert_eq!(db.list_forms(wave.project)?.iter().map(|form| form.version.as_str()).collect::<Vec<_>>(), ["2"]);
             assert_eq!(db.find_form(wave.project, "hh", None)?.expect("there").version, "2");
             assert_eq!(db.find_form(wave.project, "hh", Some("1"))?.expect("there").version, "1");
             let files = db.list_form_files(form.id)?;
             assert_eq!(files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["a.csv", "b.csv"]);
+            assert_eq!(files[1].hash, "900150983cd24fb0d6963f7d28e17f72", "MD5 of abc, RFC 1321");
             Ok::<_, Error>(())
         }).expect("read");
     }

@@ -322,6 +322,10 @@ pub fn missing_translations(questionnaire: &Questionnaire) -> Vec<MissingTransla
             ("label", &wording.label),
             ("hint", &wording.hint),
             ("guidance_hint", &wording.guidance_hint),
+            ("media::image", &wording.media.image),
+            ("media::big-image", &wording.media.big_image),
+            ("media::audio", &wording.media.audio),
+            ("media::video", &wording.media.video),
             ("constraint_message", &wording.constraint_message),
             ("required_message", &wording.required_message),
         ] {

@@ -169,11 +169,20 @@ fn number_or_date(text: &str) -> Option<usize> {
                 .all(|(p, c)| if p == b'9' { c.is_ascii_digit() } else { p == c });
         matches.then_some(pattern.len())
     };
-    if let Some(length) = shape("9999-99-99T99:99:99").or_else(|| shape("9999-99-99")) {
+    // Behind a clock time: `Z`, `+07:00`, `-07:00`.
+    let with_zone = |length: usize| {
+        let zone = unsigned[length..].as_bytes();
+        let is_offset = zone.len() >= 6
+            && matches!(zone[0], b'+' | b'-')
+            && zone[3] == b':'
+            && [1, 2, 4, 5].iter().all(|&at| zone[at].is_ascii_digit());
+        length + if is_offset { 6 } else { usize::from(zone.first() == Some(&b'Z')) }
+    };
+    if let Some(length) = shape("9999-99-99T99:99:99").map(with_zone).or_else(|| shape("9999-99-99")) {
         return Some(sign + length);
     }
     if sign == 0 && shape("99:99:99").is_some() {
-        return Some(8);
+        return Some(with_zone(8));
     }
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let whole = digits(unsigned);

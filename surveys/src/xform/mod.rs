@@ -195,14 +195,7 @@ impl<'q> Writer<'q> {
         otherwise: impl FnOnce() -> T,
     ) -> T {
         result.unwrap_or_else(|error| {
-            let vietnamese = match &error {
-                ReferenceError::Malformed { text } => {
-                    format!("`{text}` không đúng cách viết; hãy viết `${{tên}}`")
-                }
-                ReferenceError::Unknown { name } => format!("`${{{name}}}` không phải là câu hỏi nào"),
-                ReferenceError::Ambiguous { name, .. } => format!("`${{{name}}}` chỉ vào nhiều câu"),
-            };
-            let problem = Problem::new(&position.sheet, vietnamese, error.to_string());
+            let problem = Problem::new(&position.sheet, error.vietnamese(), error.to_string());
             self.problems.push(problem.row(position.row).column(column));
             otherwise()
         })

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, ExcelDateTime, Reader, Sheets};
+use calamine::{Data, ExcelDateTime, ExcelDateTimeType, Reader, Sheets};
 
 use super::Problem;
 
@@ -114,7 +114,11 @@ fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Vec<Problem>> {
                 let at = |first: u32, offset: usize| {
                     first.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
                 };
-                rows.put((at(first_row, row), at(first_column, column)), cell(value));
+                let text = match value {
+                    Data::DateTime(time) => cell(&Data::DateTime(to_the_second(time))),
+                    other => cell(other),
+                };
+                rows.put((at(first_row, row), at(first_column, column)), text);
             }
         }
         sheets.push(RawSheet { name, rows: rows.0 });
@@ -162,6 +166,16 @@ fn cell(value: &Data) -> String {
 /// Whole numbers without a fraction.
 fn number_text(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < 1e15 { format!("{number:.0}") } else { number.to_string() }
+}
+
+/// A time of the old format (.xls), which XLSForm reads to the nearest second.
+fn to_the_second(time: &ExcelDateTime) -> ExcelDateTime {
+    let year = |time: &ExcelDateTime| time.to_ymd_hms_milli().0;
+    // Which of the two calendars a workbook counts days in shows in the year alone.
+    let since_1900 = ExcelDateTime::new(time.as_f64(), ExcelDateTimeType::DateTime, false);
+    let is_1904 = year(&since_1900) != year(time);
+    let seconds = (time.as_f64() * 86_400.0).round();
+    ExcelDateTime::new(seconds / 86_400.0, ExcelDateTimeType::DateTime, is_1904)
 }
 
 /// `YYYY-MM-DD hh:mm:ss`, or `hh:mm:ss` for a time alone.

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use super::Problem;
 use super::cells::Workbook;
 use super::survey::Uses;
-use super::wording_texts;
+use crate::questionnaire::design::missing_translations;
 use crate::questionnaire::references::{ReferenceError, is_xml_name, references, single_reference};
-use crate::questionnaire::{ChoiceSource, Outline, Place, Position, Questionnaire, Text, UNTRANSLATED};
+use crate::questionnaire::{ChoiceSource, Outline, Place, Position, Questionnaire, UNTRANSLATED};
 
 /// Adds what is wrong with the form as a whole.
 pub fn check(
@@ -63,26 +63,34 @@ fn check_references(
     problems: &mut Vec<Problem>,
 ) {
     let errors: Vec<ReferenceError> = match references(text) {
-        Ok(found) => found.iter().filter_map(|reference| outline.resolve(reference.name).err()).collect(),
+        Ok(found) => found.iter().filter_map(|reference| unresolved(outline, reference.name)).collect(),
         Err(error) => vec![error],
     };
     for error in errors {
-        let (vietnamese, suggestion) = match &error {
-            ReferenceError::Malformed { text } => {
-                (format!("`{text}` không đúng cách viết; hãy viết `${{tên}}`"), None)
-            }
+        let suggestion = match &error {
             ReferenceError::Unknown { name } => {
                 let names = outline.places.iter().map(|place| place.node.name.as_str());
-                let near = Questionnaire::nearest(names, name).map(|near| format!("${{{near}}}"));
-                (format!("`${{{name}}}` không phải là câu hỏi nào"), near)
+                Questionnaire::nearest(names, name).map(|near| format!("${{{near}}}"))
             }
-            ReferenceError::Ambiguous { name, paths } => {
-                (format!("`${{{name}}}` chỉ vào {} câu; mỗi câu cần một tên riêng", paths.len()), None)
-            }
+            ReferenceError::Malformed { .. } | ReferenceError::Ambiguous { .. } => None,
         };
         problems.push(
-            Problem::new(sheet, vietnamese, error.to_string()).row(row).column(column).suggest(suggestion),
+            Problem::new(sheet, error.vietnamese(), error.to_string())
+                .row(row)
+                .column(column)
+                .suggest(suggestion),
         );
+    }
+}
+
+/// Why a name gives no node. The root's name is taken too, though nothing can refer to the root.
+fn unresolved(outline: &Outline<'_>, name: &str) -> Option<ReferenceError> {
+    match outline.resolve(name) {
+        Ok(at) if name == outline.questionnaire.settings.root => Some(ReferenceError::Ambiguous {
+            name: name.to_owned(),
+            paths: vec![format!("/{name}"), outline.places[at].path.clone()],
+        }),
+        found => found.err(),
     }
 }
 
@@ -289,7 +297,7 @@ fn check_wording(place: &Place<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Languages without a tag, and texts that some language lacks.
+/// Languages without a tag, and how many texts each language lacks.
 fn check_languages(outline: &Outline<'_>, warnings: &mut Vec<Problem>) {
     let questionnaire = outline.questionnaire;
     for language in questionnaire.languages.iter().filter(|language| !language.is_tagged()) {
@@ -301,39 +309,15 @@ fn check_languages(outline: &Outline<'_>, warnings: &mut Vec<Problem>) {
             ));
         }
     }
-    let mut missing = |text: &Text, position: &Position, what: &str| {
-        if text.is_empty() || text.contains_key(UNTRANSLATED) {
-            return;
+    let missing = missing_translations(questionnaire);
+    for language in &questionnaire.languages {
+        let count = missing.iter().filter(|text| text.language == language.name).count();
+        if count > 0 {
+            warnings.push(Problem::new(
+                "",
+                format!("còn thiếu {count} bản dịch sang {}", language.name),
+                format!("translations into {} are missing: {count}", language.name),
+            ));
         }
-        for language in questionnaire.languages.iter().filter(|language| !text.contains_key(&language.name)) {
-            warnings.push(
-                Problem::new(
-                    &position.sheet,
-                    format!("chưa có bản dịch {}", language.name),
-                    format!("the translation into {} is missing", language.name),
-                )
-                .row(position.row)
-                .column(format!("{what}::{}", language.name)),
-            );
-        }
-    };
-    const COLUMNS: [&str; 9] = [
-        "label",
-        "hint",
-        "guidance_hint",
-        "media::image",
-        "media::big-image",
-        "media::audio",
-        "media::video",
-        "constraint_message",
-        "required_message",
-    ];
-    for place in &outline.places {
-        for (text, column) in wording_texts(&place.node.wording).into_iter().zip(COLUMNS) {
-            missing(text, &place.node.position, column);
-        }
-    }
-    for choice in questionnaire.choice_lists.values().flat_map(|list| &list.choices) {
-        missing(&choice.label, &choice.position, "label");
     }
 }

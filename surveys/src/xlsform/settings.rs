@@ -81,9 +81,15 @@ pub fn read(
                     collapse_spaces = yes(&value) != Some(false);
                     settings.other.insert("clean_text_values".to_owned(), value);
                 }
-                "add_none_option" | "flat" if yes(&value) == Some(true) => problems.push(problem(
-                    "chương trình không hỗ trợ thiết lập này; hãy bỏ nó",
-                    "this setting is not supported; leave it out",
+                // pyxform 4.5.0 constrains an answer `none` of the first question of a list only, and
+                // adds it to none.
+                "add_none_option" if yes(&value) == Some(true) => problems.push(problem(
+                    "không dùng được thiết lập này; hãy thêm phương án `none` vào danh sách và ràng buộc `. = 'none' or not(selected(., 'none'))`",
+                    "this setting does not work; add a choice `none` to the list, and the constraint `. = 'none' or not(selected(., 'none'))`",
+                )),
+                "flat" if yes(&value) != Some(false) => problems.push(problem(
+                    "phiếu không có nhóm trong dữ liệu (`flat`) không còn dùng; hãy bỏ thiết lập này",
+                    "data without groups (`flat`) are no longer in use; leave this setting out",
                 )),
                 _ => {
                     settings.other.insert(cell.tokens.join("::"), value);

@@ -90,11 +90,19 @@ pub fn read(
         problems,
         warnings,
     };
+    let mut rows = Vec::new();
     for row in &sheet.rows {
         let row = SurveyRow::of(&columns, row, default_language, collapse_spaces, reader.warnings);
         if !row.disabled {
-            reader.read_row(row);
+            rows.push(row);
         }
+    }
+    // A loop over a list has a turn for `other` also where a later row adds it.
+    for row in &rows {
+        reader.share_other(row);
+    }
+    for row in rows {
+        reader.read_row(row);
     }
     reader.finish()
 }

@@ -6,6 +6,7 @@ use crate::questionnaire::references::single_reference;
 use crate::questionnaire::{
     Body, Choice, ChoiceOrder, ChoiceSource, Choices, Questionnaire, Text, UNTRANSLATED,
 };
+use crate::xlsform::types::{self, RowType};
 use crate::xlsform::{Problem, parameters};
 
 impl Reader<'_> {
@@ -55,9 +56,7 @@ impl Reader<'_> {
                     "or_other không dùng cùng choice_filter được",
                     "or_other cannot stand with a choice_filter",
                 );
-            } else if own_list {
-                self.add_other(&list);
-            } else {
+            } else if !own_list {
                 self.problem(
                     number,
                     "type",
@@ -174,9 +173,16 @@ impl Reader<'_> {
         true
     }
 
-    /// Adds `other` to the shared list, in every language of the list.
-    fn add_other(&mut self, list: &str) {
-        let Some(list) = self.questionnaire.choice_lists.get_mut(list) else { return };
+    /// Adds `other` to the list of a row with `or_other`, in every language of the list. All
+    /// questions with that list share it.
+    pub(super) fn share_other(&mut self, row: &SurveyRow) {
+        let Some(RowType::Select { list, or_other: true, .. }) = row.kind.as_deref().map(types::parse) else {
+            return;
+        };
+        if row.choice_filter.is_some() {
+            return;
+        }
+        let Some(list) = self.questionnaire.choice_lists.get_mut(&list) else { return };
         if list.choices.iter().any(|choice| choice.name == "other") {
             return;
         }
