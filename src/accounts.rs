@@ -16,15 +16,21 @@ const SESSION: TimeDelta = TimeDelta::hours(24);
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// One message for every cause: who guesses learns nothing.
-    #[error("tên đăng nhập, mật khẩu hoặc mã xác thực không đúng, hoặc tài khoản đang tạm khóa (the login, password or code is wrong, or the account is locked for a while)")]
+    #[error(
+        "tên đăng nhập, mật khẩu hoặc mã xác thực không đúng, hoặc tài khoản đang tạm khóa (the login, password or code is wrong, or the account is locked for a while)"
+    )]
     Refused,
-    #[error("mật khẩu do người khác cấp; hãy đổi mật khẩu trước (the password was given by somebody else; change it first)")]
+    #[error(
+        "mật khẩu do người khác cấp; hãy đổi mật khẩu trước (the password was given by somebody else; change it first)"
+    )]
     MustChange,
     #[error("không có tài khoản {login} (there is no account {login}); see `langnghe user list`")]
     Unknown { login: String },
     #[error("đã có tài khoản {login} (there is already an account {login})")]
     Exists { login: String },
-    #[error("tên đăng nhập `{login}` không hợp lệ: 2–100 chữ cái không dấu, chữ số hoặc . _ - @ + (the login is not valid: 2–100 letters without diacritics, digits or . _ - @ +)")]
+    #[error(
+        "tên đăng nhập `{login}` không hợp lệ: 2–100 chữ cái không dấu, chữ số hoặc . _ - @ + (the login is not valid: 2–100 letters without diacritics, digits or . _ - @ +)"
+    )]
     Login { login: String },
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -115,7 +121,8 @@ impl Accounts {
     pub fn renew_second_factor(&self, login: &str) -> Result<(String, String), AccountError> {
         let user = self.find(login)?;
         let secret = secrets::new_second_factor()?;
-        let sealed = self.seal.seal(Purpose::SecondFactor, &place(user.id), &secret).map_err(db::Error::from)?;
+        let sealed =
+            self.seal.seal(Purpose::SecondFactor, &place(user.id), &secret).map_err(db::Error::from)?;
         self.field.transaction(|db| db.set_second_factor(user.id, Some(&sealed)))?;
         Ok(secrets::second_factor_address(&secret, &user.login))
     }
@@ -164,7 +171,11 @@ impl Accounts {
     }
 
     /// Who holds this token, if the session lasts and the account is not disabled.
-    pub fn find_person(&self, token: &str, now: DateTime<Utc>) -> Result<Option<(User, Person)>, AccountError> {
+    pub fn find_person(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(User, Person)>, AccountError> {
         let found = self.field.read(|db| {
             let Some(session) = db.find_session(token, now)? else { return Ok(None) };
             Ok::<_, db::Error>(db.find_user_by_number(session.user)?.map(|user| (user, session)))

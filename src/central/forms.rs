@@ -107,11 +107,12 @@ pub async fn create_form(
     how: Query<How>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let kind = Kind::of(&request)?;
+    // Told only to whoever may publish here.
+    let kind = Kind::of(&request);
     let fallback = fallback_name(&request);
     let form = blocking(move || {
         let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
-        let read = read_form(kind, &fallback, &body, is_true(how.ignore_warnings.as_ref()))?;
+        let read = read_form(kind?, &fallback, &body, is_true(how.ignore_warnings.as_ref()))?;
         let draft = read.into_draft(project.id, caller.user.id, Utc::now());
         let taken = receiver.field.read(|db| {
             Ok::<_, db::Error>(
@@ -148,7 +149,7 @@ pub async fn create_draft(
     how: Query<How>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let kind = if body.is_empty() { None } else { Some(Kind::of(&request)?) };
+    let kind = if body.is_empty() { None } else { Some(Kind::of(&request)) };
     blocking(move || {
         let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
         let published = receiver.field.read(|db| db.find_form(project.id, &place.form, None))?;
@@ -159,7 +160,7 @@ pub async fn create_draft(
         let now = Utc::now();
         let (draft, files) = match kind {
             Some(kind) => {
-                let read = read_form(kind, &place.form, &body, is_true(how.ignore_warnings.as_ref()))?;
+                let read = read_form(kind?, &place.form, &body, is_true(how.ignore_warnings.as_ref()))?;
                 if read.form_id != place.form {
                     return Err(Problem {
                         code: 400.8,
@@ -174,7 +175,10 @@ pub async fn create_draft(
             }
             None => {
                 let form = published.ok_or_else(|| {
-                    Problem::new(400.17, "Phiếu chưa công bố, không có gì để sao. (There is nothing published to copy.)")
+                    Problem::new(
+                        400.17,
+                        "Phiếu chưa công bố, không có gì để sao. (There is nothing published to copy.)",
+                    )
                 })?;
                 let files = receiver.field.read(|db| db.list_form_files(form.id))?;
                 let read = ReadForm {
@@ -376,7 +380,9 @@ impl Kind {
             XLS => Ok(Self::Xls),
             other => Err(Problem::new(
                 400.8,
-                format!("Không nhận loại tệp `{other}`; hãy gửi XForm (XML) hoặc sổ Excel. (Send an XForm or an Excel workbook.)"),
+                format!(
+                    "Không nhận loại tệp `{other}`; hãy gửi XForm (XML) hoặc sổ Excel. (Send an XForm or an Excel workbook.)"
+                ),
             )),
         }
     }
@@ -459,13 +465,18 @@ fn file_name(workbook: &[u8]) -> String {
 fn unreadable(problems: &[FormProblem]) -> Problem {
     Problem {
         code: 400.15,
-        message: "Phiếu có lỗi, hãy sửa rồi gửi lại. (The form has problems; mend them and send it again.)".into(),
+        message: "Phiếu có lỗi, hãy sửa rồi gửi lại. (The form has problems; mend them and send it again.)"
+            .into(),
         details: Some(json!({ "error": told(problems), "warnings": [] })),
     }
 }
 
 fn told(problems: &[FormProblem]) -> String {
-    problems.iter().map(|problem| format!("{} ({problem})", problem.vietnamese())).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(|problem| format!("{} ({problem})", problem.vietnamese()))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn conflict(fields: &[&str], values: &[&str]) -> Problem {

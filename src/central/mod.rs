@@ -38,7 +38,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/v1/projects/{project}/forms/{form}.xml", web::get().to(forms::find_xml))
         .route("/v1/projects/{project}/forms/{form}", web::get().to(forms::find_form))
         .route("/v1/projects/{project}/forms/{form}/draft", web::post().to(forms::create_draft))
-        .route("/v1/projects/{project}/forms/{form}/draft/attachments/{name}", web::post().to(forms::put_draft_file))
+        .route(
+            "/v1/projects/{project}/forms/{form}/draft/attachments/{name}",
+            web::post().to(forms::put_draft_file),
+        )
         .route("/v1/projects/{project}/forms/{form}/draft/confirmation", web::post().to(forms::confirm_draft))
         .route("/v1/projects/{project}/forms/{form}/draft/publish", web::post().to(forms::publish_draft))
         .route("/v1/projects/{project}/app-users", web::get().to(app_users::list_app_users))
@@ -69,7 +72,10 @@ impl Problem {
     /// The vault does not work now; the reason stays in the server's log.
     pub fn unavailable(reason: &impl std::fmt::Display) -> Self {
         eprintln!("langnghe: a request could not be served: {reason}");
-        Self::new(503.1, "Máy chủ chưa phục vụ được, xin thử lại sau. (The server cannot serve now, try again later.)")
+        Self::new(
+            503.1,
+            "Máy chủ chưa phục vụ được, xin thử lại sau. (The server cannot serve now, try again later.)",
+        )
     }
 }
 

@@ -32,7 +32,9 @@ pub enum Command {
         place: DataPlace,
     },
     /// Khôi phục khóa từ bản của người giữ khóa · Put the keys of a wave back from the custodian's copy
-    #[command(after_help = "Example: langnghe key restore 1 --escrow wave-1.escrow --custodian-key custodian-2026")]
+    #[command(
+        after_help = "Example: langnghe key restore 1 --escrow wave-1.escrow --custodian-key custodian-2026"
+    )]
     Restore {
         #[arg(value_name = "ID")]
         wave: i64,
@@ -86,7 +88,10 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             let installation = Installation::open(place)?;
             let own = match secret_of("LANGNGHE_CUSTODIAN_PASSPHRASE") {
                 Some(own) => own,
-                None => ask("Mật khẩu của người giữ khóa (the custodian's passphrase): ", "LANGNGHE_CUSTODIAN_PASSPHRASE")?,
+                None => ask(
+                    "Mật khẩu của người giữ khóa (the custodian's passphrase): ",
+                    "LANGNGHE_CUSTODIAN_PASSPHRASE",
+                )?,
             };
             let custodian = keys::load_custodian(custodian_key, &Passphrase::new(own))?;
             installation.keys.restore_survey(*wave, escrow, &custodian, &new_passphrase()?)?;

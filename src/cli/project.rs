@@ -85,7 +85,13 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             } else {
                 for p in projects {
                     let key = if installation.keys.has(p.id) { "có khóa" } else { "chưa có khóa" };
-                    println!("{:>4}  {:<9}  {:<7}  {key:<13}  {}", p.id, p.kind.name(), p.state.name(), p.name);
+                    println!(
+                        "{:>4}  {:<9}  {:<7}  {key:<13}  {}",
+                        p.id,
+                        p.kind.name(),
+                        p.state.name(),
+                        p.name
+                    );
                 }
             }
             Ok(())

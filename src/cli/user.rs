@@ -16,7 +16,9 @@ use crate::people::{AreaRef, Reach, Role};
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Thêm người dùng · Add a user; the password is asked, or taken from LANGNGHE_PASSWORD
-    #[command(after_help = "Example: langnghe user add lan@tuyenquang.gov.vn --role supervisor --area province:08")]
+    #[command(
+        after_help = "Example: langnghe user add lan@tuyenquang.gov.vn --role supervisor --area province:08"
+    )]
     Add {
         /// A name or an e-mail address
         login: String,
@@ -138,7 +140,12 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
                 for user in users {
                     let area = user.reach.area.map_or_else(|| "toàn bộ".to_owned(), |area| area.to_string());
                     let state = if user.disabled { "đã khóa" } else { "" };
-                    println!("{:>4}  {:<32}  {:<13}  {area:<28}  {state}", user.id, user.login, user.role.name());
+                    println!(
+                        "{:>4}  {:<32}  {:<13}  {area:<28}  {state}",
+                        user.id,
+                        user.login,
+                        user.role.name()
+                    );
                 }
             }
             Ok(())
@@ -165,7 +172,9 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
 fn print_second_factor(installation: &Installation, login: &str) -> anyhow::Result<()> {
     let (secret, address) = installation.accounts.renew_second_factor(login)?;
     println!("{secret}\n{address}");
-    eprintln!("Mã này chỉ hiện một lần; nhập vào ứng dụng xác thực. (It is shown once; put it into the authenticator.)");
+    eprintln!(
+        "Mã này chỉ hiện một lần; nhập vào ứng dụng xác thực. (It is shown once; put it into the authenticator.)"
+    );
     Ok(())
 }
 

@@ -128,7 +128,8 @@ impl FieldDb<'_> {
             role: Role::from_name(&row.role).ok_or_else(|| Error::contradiction("role of a user"))?,
             reach: Reach {
                 area,
-                projects: Some(projects.into_iter().collect::<BTreeSet<_>>()).filter(|given| !given.is_empty()),
+                projects: Some(projects.into_iter().collect::<BTreeSet<_>>())
+                    .filter(|given| !given.is_empty()),
                 organisation: row.organisation,
             },
             password: row.password,
@@ -166,7 +167,8 @@ impl FieldDb<'_> {
 
     /// The account opens nothing from now on.
     pub fn disable_user(&mut self, user: i64) -> Result<(), Error> {
-        let changed = diesel::update(users::table.find(user)).set(users::disabled.eq(true)).execute(self.0)?;
+        let changed =
+            diesel::update(users::table.find(user)).set(users::disabled.eq(true)).execute(self.0)?;
         found(changed, user)?;
         self.delete_sessions_of(user)
     }
@@ -179,10 +181,13 @@ impl FieldDb<'_> {
 
     /// Counts a wrong password or code, and locks the account for a while after some.
     pub fn note_failure(&mut self, user: i64, now: DateTime<Utc>) -> Result<(), Error> {
-        diesel::update(users::table.find(user)).set(users::failures.eq(users::failures + 1)).execute(self.0)?;
+        diesel::update(users::table.find(user))
+            .set(users::failures.eq(users::failures + 1))
+            .execute(self.0)?;
         let failures: i64 = users::table.find(user).select(users::failures).first(self.0)?;
         if failures >= FAILURES_BEFORE_LOCK {
-            let doubled = 2_i32.saturating_pow(u32::try_from(failures - FAILURES_BEFORE_LOCK).unwrap_or(30).min(30));
+            let doubled =
+                2_i32.saturating_pow(u32::try_from(failures - FAILURES_BEFORE_LOCK).unwrap_or(30).min(30));
             let lock = FIRST_LOCK.checked_mul(doubled).map_or(LONGEST_LOCK, |lock| lock.min(LONGEST_LOCK));
             let until = (now + lock).naive_utc().trunc_subsecs(6);
             diesel::update(users::table.find(user)).set(users::locked_until.eq(until)).execute(self.0)?;

@@ -40,7 +40,9 @@ pub enum KeyFolderError {
     PassphraseNeeded { path: PathBuf },
     #[error("{}: the passphrase does not open this key, or the file is damaged", path.display())]
     WrongPassphrase { path: PathBuf },
-    #[error("the passphrase has fewer than {SHORTEST_PASSPHRASE} letters; choose several words that do not belong together")]
+    #[error(
+        "the passphrase has fewer than {SHORTEST_PASSPHRASE} letters; choose several words that do not belong together"
+    )]
     Short,
     #[error("{}: this copy does not open with this custodian's key for wave {wave}", path.display())]
     Escrow { wave: i64, path: PathBuf },
@@ -110,7 +112,10 @@ impl KeyFolder {
         // The copy first: a key without one could be lost for good.
         write_new(&escrow, format!("{sealed}\n").as_bytes())?;
         write_new(&self.path.join(format!("wave-{wave}.custodian.pub")), public_line(custodian).as_bytes())?;
-        write_new(&self.path.join(format!("tablet-{wave}.pub")), format!("{}\n", tablet.public().to_text()).as_bytes())?;
+        write_new(
+            &self.path.join(format!("tablet-{wave}.pub")),
+            format!("{}\n", tablet.public().to_text()).as_bytes(),
+        )?;
         write_key(&tablet_file, TABLET, tablet.to_text().as_bytes(), Some(passphrase))?;
         write_key(&self.file_of(wave), WAVE, key.bytes(), Some(passphrase))?;
         Ok(escrow)
@@ -186,7 +191,9 @@ impl KeyFolder {
     pub fn needs_passphrase(&self) -> bool {
         let Ok(entries) = fs::read_dir(&self.path) else { return false };
         let head = format!("{WAVE} passphrase ");
-        entries.flatten().any(|entry| fs::read(entry.path()).is_ok_and(|line| line.starts_with(head.as_bytes())))
+        entries
+            .flatten()
+            .any(|entry| fs::read(entry.path()).is_ok_and(|line| line.starts_with(head.as_bytes())))
     }
 
     /// Where the key of a wave lies.
@@ -249,7 +256,12 @@ fn place(path: &Path, head: &str) -> String {
     if head == CUSTODIAN { head.to_owned() } else { format!("{head} {name}") }
 }
 
-fn write_key(path: &Path, head: &str, secret: &[u8], passphrase: Option<&Passphrase>) -> Result<(), KeyFolderError> {
+fn write_key(
+    path: &Path,
+    head: &str,
+    secret: &[u8],
+    passphrase: Option<&Passphrase>,
+) -> Result<(), KeyFolderError> {
     let line = match passphrase {
         Some(passphrase) => format!("{head} passphrase {}\n", passphrase.seal(&place(path, head), secret)?),
         None => format!("{head} plain {}\n", URL_SAFE_NO_PAD.encode(secret)),

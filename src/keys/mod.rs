@@ -9,9 +9,7 @@ mod passphrase;
 mod sealed_block;
 mod wave_key;
 
-pub use key_folder::{
-    KeyFolder, KeyFolderError, create_custodian, load_custodian, load_custodian_public,
-};
+pub use key_folder::{KeyFolder, KeyFolderError, create_custodian, load_custodian, load_custodian_public};
 pub use passphrase::{Passphrase, SHORTEST_PASSPHRASE};
 pub use sealed_block::{
     BlockPlace, CustodianPrivate, CustodianPublic, SEALED_BLOCK_PREFIX, SealedBlockError, is_sealed_block,

@@ -91,8 +91,9 @@ impl AreaRef {
             ),
             None => (text, today),
         };
-        let (level, code) =
-            unit.split_once(':').ok_or_else(|| format!("`{text}` is not an area; write LEVEL:CODE, for instance province:08"))?;
+        let (level, code) = unit
+            .split_once(':')
+            .ok_or_else(|| format!("`{text}` is not an area; write LEVEL:CODE, for instance province:08"))?;
         let area = Self { level: level.to_owned(), code: code.to_owned(), date };
         match AreaTree::bundled().find(level, code, date) {
             Some(_) => Ok(area),
@@ -145,7 +146,9 @@ pub enum Refusal {
     Area,
     #[error("tài khoản không được giao đợt khảo sát này (the account was not given this project)")]
     Project,
-    #[error("việc này cần mã xác thực thứ hai; hãy đăng nhập lại kèm mã (this needs the second factor; sign in again with the code)")]
+    #[error(
+        "việc này cần mã xác thực thứ hai; hãy đăng nhập lại kèm mã (this needs the second factor; sign in again with the code)"
+    )]
     SecondFactor,
 }
 
@@ -186,7 +189,8 @@ pub fn decide(person: &Person, action: Action, target: Target<'_>) -> Result<(),
 fn is_within(tree: &AreaTree, root: &AreaRef, area: &AreaRef) -> bool {
     let Some(unit) = tree.find(&area.level, &area.code, area.date) else { return false };
     let is_root = |level: &str, code: &str| level == root.level && code == root.code;
-    let same_period = tree.find(&root.level, &root.code, area.date).is_some_and(|there| there.is_valid(root.date));
+    let same_period =
+        tree.find(&root.level, &root.code, area.date).is_some_and(|there| there.is_valid(root.date));
     if same_period {
         return is_root(&unit.level, &unit.code)
             || tree.ancestors(unit, area.date).iter().any(|above| is_root(&above.level, &above.code));

@@ -56,11 +56,24 @@ impl Role {
         match self {
             Self::Administrator => matches!(
                 action,
-                SeeProject | CreateProject | ManageUsers | ManageDevices | SeeForms | PublishForm | ReadLog | SeeFigures
+                SeeProject
+                    | CreateProject
+                    | ManageUsers
+                    | ManageDevices
+                    | SeeForms
+                    | PublishForm
+                    | ReadLog
+                    | SeeFigures
             ),
             Self::Designer => matches!(
                 action,
-                SeeProject | CreateProject | SeeForms | PublishForm | SeeEntities | ManageEntities | SeeFigures
+                SeeProject
+                    | CreateProject
+                    | SeeForms
+                    | PublishForm
+                    | SeeEntities
+                    | ManageEntities
+                    | SeeFigures
             ),
             Self::Supervisor => matches!(
                 action,

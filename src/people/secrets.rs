@@ -13,7 +13,9 @@ pub const SECOND_FACTOR_BYTES: usize = 20;
 /// Why a password or code was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    #[error("mật khẩu ngắn hơn {SHORTEST_PASSWORD} ký tự; hãy chọn một câu dài hơn (the password has fewer than {SHORTEST_PASSWORD} characters; choose a longer phrase)")]
+    #[error(
+        "mật khẩu ngắn hơn {SHORTEST_PASSWORD} ký tự; hãy chọn một câu dài hơn (the password has fewer than {SHORTEST_PASSWORD} characters; choose a longer phrase)"
+    )]
     Short,
     #[error("mật khẩu chứa tên đăng nhập; hãy chọn câu khác (the password holds the login; choose another)")]
     HoldsLogin,
@@ -80,20 +82,29 @@ pub fn second_factor_address(secret: &[u8], login: &str) -> (String, String) {
     let text = Secret::new(secret.into()).to_base32();
     let login: String = login
         .bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b"-._~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect();
     let address = format!("otpauth://totp/Lang%20Nghe:{login}?secret={text}&issuer=Lang%20Nghe");
     (text, address)
 }
 
 /// The step of a right code, if it is younger than the last one used: a code counts once. `now` in seconds since 1970.
-pub fn check_second_factor(secret: &[u8], code: &str, last_step: i64, now: i64) -> Result<Option<i64>, SecretError> {
-    let totp = Builder::new()
-        .with_secret(secret.to_vec())
-        .with_skew(1)
-        .build()
-        .map_err(|_| SecretError::Damaged)?;
-    let step = totp.check(code.trim(), u64::try_from(now).unwrap_or(0)).and_then(|step| i64::try_from(step).ok());
+pub fn check_second_factor(
+    secret: &[u8],
+    code: &str,
+    last_step: i64,
+    now: i64,
+) -> Result<Option<i64>, SecretError> {
+    let totp =
+        Builder::new().with_secret(secret.to_vec()).with_skew(1).build().map_err(|_| SecretError::Damaged)?;
+    let step =
+        totp.check(code.trim(), u64::try_from(now).unwrap_or(0)).and_then(|step| i64::try_from(step).ok());
     Ok(step.filter(|step| *step > last_step))
 }
 

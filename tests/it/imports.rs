@@ -17,7 +17,22 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("central", &["accounts", "intake", "people", "db", "fieldwork", "jobs", "config"]),
     ("web", &["accounts", "central", "intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
     ("demo", &["accounts", "intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
-    ("cli", &["accounts", "people", "demo", "intake", "web", "openrosa", "db", "fieldwork", "jobs", "keys", "config"]),
+    (
+        "cli",
+        &[
+            "accounts",
+            "people",
+            "demo",
+            "intake",
+            "web",
+            "openrosa",
+            "db",
+            "fieldwork",
+            "jobs",
+            "keys",
+            "config",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 

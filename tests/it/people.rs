@@ -37,7 +37,8 @@ fn a_right_reaches_what_lies_in_its_area_also_after_the_borders_moved() {
     let tree = surveys::areas::AreaTree::bundled();
     let today = day("2026-11-01");
     let before = day("2025-06-30");
-    let province = tree.search("Tuyên Quang", today).into_iter().find(|a| a.level == "province").expect("there");
+    let province =
+        tree.search("Tuyên Quang", today).into_iter().find(|a| a.level == "province").expect("there");
     let commune = tree.children(province, today).into_iter().next().expect("a commune");
     let root = format!("province:{}", province.code);
     assert_eq!(asks(&root, &format!("commune:{}", commune.code)), Ok(()));
@@ -88,7 +89,10 @@ fn five_wrong_passwords_lock_the_account_for_a_while_and_a_reset_unlocks_it() {
     house.accounts.reset("lan", "một mật khẩu khác hẳn").expect("reset");
     let first = house.accounts.sign_in("lan", "một mật khẩu khác hẳn", None, now);
     assert!(matches!(first, Err(AccountError::MustChange)));
-    house.accounts.change_password("lan", "một mật khẩu khác hẳn", "câu của riêng tôi 77", now).expect("changed");
+    house
+        .accounts
+        .change_password("lan", "một mật khẩu khác hẳn", "câu của riêng tôi 77", now)
+        .expect("changed");
     house.accounts.sign_in("lan", "câu của riêng tôi 77", None, now).expect("signed in");
 }
 
@@ -115,7 +119,9 @@ fn a_code_counts_once_and_only_its_session_has_the_second_factor() {
 fn the_codes_are_those_of_rfc_6238() {
     // Appendix B, SHA-1, the last six of its eight digits.
     let secret = b"12345678901234567890";
-    for (time, code) in [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")] {
+    for (time, code) in
+        [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")]
+    {
         let step = secrets::check_second_factor(secret, code, 0, time).expect("a secret");
         assert_eq!(step, Some(time / 30), "{time}");
     }
@@ -188,8 +194,17 @@ fn users_waves_and_grants_are_made_by_command_and_stand_in_the_log() {
     let until = (Utc::now() + TimeDelta::days(20)).date_naive().to_string();
     let grant = |login: &str, approver: &str, until: &str, code: &str| {
         let arguments = [
-            "grant", "records", login, "--project", "1", "--until", until, "--purpose", "Mã hóa câu mở",
-            "--approver", approver,
+            "grant",
+            "records",
+            login,
+            "--project",
+            "1",
+            "--until",
+            until,
+            "--purpose",
+            "Mã hóa câu mở",
+            "--approver",
+            approver,
         ];
         let approval = [("LANGNGHE_APPROVER_PASSWORD", PASSWORD), ("LANGNGHE_APPROVER_TOTP", code)];
         let output = run(&arguments, &approval);
@@ -239,7 +254,10 @@ fn the_keys_of_a_survey_are_made_under_a_passphrase_and_come_back_from_the_custo
     assert!(!short.status.success() && text(&short.stderr).contains("16"), "{}", text(&short.stderr));
     let made = run(&["key", "custodian", "--output", &file("c")], &[custodian]);
     assert!(made.status.success(), "{}", text(&made.stderr));
-    assert!(!run(&["key", "custodian", "--output", &file("c")], &[custodian]).status.success(), "never replaced");
+    assert!(
+        !run(&["key", "custodian", "--output", &file("c")], &[custodian]).status.success(),
+        "never replaced"
+    );
 
     assert!(run(&["project", "add", "Khảo sát 2026"], &[]).status.success());
     assert!(run(&["project", "add", "Kê nhà", "--kind", "inventory"], &[]).status.success());
@@ -276,7 +294,9 @@ fn the_keys_of_a_survey_are_made_under_a_passphrase_and_come_back_from_the_custo
         run(&["key", "restore", wave, "--escrow", &escrow, "--custodian-key", &file("c")], variables)
     };
     assert!(!restore("3", &[house, own_passphrase]).status.success(), "the copy is of another wave");
-    assert!(!restore("1", &[house, ("LANGNGHE_CUSTODIAN_PASSPHRASE", "nhầm nhầm nhầm nhầm")]).status.success());
+    assert!(
+        !restore("1", &[house, ("LANGNGHE_CUSTODIAN_PASSPHRASE", "nhầm nhầm nhầm nhầm")]).status.success()
+    );
     let restored = restore("1", &[house, own_passphrase]);
     assert!(restored.status.success(), "{}", text(&restored.stderr));
     assert_eq!(open.load(1).expect("opens").name("test", &[b"a"]), before);

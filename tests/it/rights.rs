@@ -31,11 +31,29 @@ const ROUTES: [(&str, &str, Option<Action>, &str, u16); 16] = [
     ("get", "/v1/projects/{project}/forms/{form}.xml", Some(Action::SeeForms), "", 404),
     ("get", "/v1/projects/{project}/forms/{form}", Some(Action::SeeForms), "", 404),
     ("post", "/v1/projects/{project}/forms/{form}/draft", Some(Action::PublishForm), "", 404),
-    ("post", "/v1/projects/{project}/forms/{form}/draft/attachments/{name}", Some(Action::PublishForm), "", 404),
-    ("post", "/v1/projects/{project}/forms/{form}/draft/confirmation", Some(Action::PublishForm), r#"{"reason": "x"}"#, 404),
+    (
+        "post",
+        "/v1/projects/{project}/forms/{form}/draft/attachments/{name}",
+        Some(Action::PublishForm),
+        "",
+        404,
+    ),
+    (
+        "post",
+        "/v1/projects/{project}/forms/{form}/draft/confirmation",
+        Some(Action::PublishForm),
+        r#"{"reason": "x"}"#,
+        404,
+    ),
     ("post", "/v1/projects/{project}/forms/{form}/draft/publish", Some(Action::PublishForm), "", 404),
     ("get", "/v1/projects/{project}/app-users", Some(Action::ManageDevices), "", 200),
-    ("post", "/v1/projects/{project}/app-users", Some(Action::ManageDevices), r#"{"displayName": "Máy 1"}"#, 200),
+    (
+        "post",
+        "/v1/projects/{project}/app-users",
+        Some(Action::ManageDevices),
+        r#"{"displayName": "Máy 1"}"#,
+        200,
+    ),
     ("delete", "/v1/projects/{project}/app-users/{actor}", Some(Action::ManageDevices), "", 404),
     ("delete", "/v1/sessions/current", None, "", 200),
 ];
@@ -116,7 +134,10 @@ impl Drop for House {
 }
 
 fn filled(path: &str, project: i64) -> String {
-    path.replace("{project}", &project.to_string()).replace("{actor}", "999999").replace("{form}", "none").replace("{name}", "a.csv")
+    path.replace("{project}", &project.to_string())
+        .replace("{actor}", "999999")
+        .replace("{form}", "none")
+        .replace("{name}", "a.csv")
 }
 
 #[test]
@@ -144,8 +165,7 @@ fn every_route_asks_for_the_role_the_project_and_the_organisation() {
     let at_home = || Reach { organisation: Some("so-noi-vu".to_owned()), ..Reach::default() };
     for role in Role::ALL {
         let token = house.token(role.name(), role, at_home());
-        let elsewhere =
-            Reach { projects: Some(BTreeSet::from([house.other])), ..Reach::default() };
+        let elsewhere = Reach { projects: Some(BTreeSet::from([house.other])), ..Reach::default() };
         let stranger = house.token(&format!("{}-elsewhere", role.name()), role, elsewhere);
         for (method, path, action, body, expected) in ROUTES {
             if path == "/v1/sessions/current" {
@@ -254,7 +274,8 @@ fn a_workbook_is_sent_drafted_published_and_served_to_devices() {
     let house = House::new();
     let token = house.token("thiet-ke", Role::Designer, Reach::default());
     let base = format!("/v1/projects/{}/forms", house.own);
-    let (status, made) = house.send_form(&format!("{base}?publish=True&ignoreWarnings=True"), &token, XLSX, &workbook(""));
+    let (status, made) =
+        house.send_form(&format!("{base}?publish=True&ignoreWarnings=True"), &token, XLSX, &workbook(""));
     assert_eq!((status, &made["xmlFormId"], &made["version"]), (200, &json!("nha"), &json!("1")), "{made}");
     assert_ne!(made["publishedAt"], Value::Null);
     let (status, again) = house.send_form(&format!("{base}?publish=True"), &token, XLSX, &workbook(""));
@@ -262,9 +283,11 @@ fn a_workbook_is_sent_drafted_published_and_served_to_devices() {
 
     // The next version: a copy of the published one, published under another name.
     assert_eq!(house.send("post", &format!("{base}/nha/draft"), Some(&token), "").0, 200);
-    let (status, file) = house.send("post", &format!("{base}/nha/draft/attachments/xa.csv"), Some(&token), "a,b");
+    let (status, file) =
+        house.send("post", &format!("{base}/nha/draft/attachments/xa.csv"), Some(&token), "a,b");
     assert_eq!((status, &file["exists"]), (200, &json!(true)));
-    let publish = |query: &str| house.send("post", &format!("{base}/nha/draft/publish{query}"), Some(&token), "");
+    let publish =
+        |query: &str| house.send("post", &format!("{base}/nha/draft/publish{query}"), Some(&token), "");
     let (status, taken) = publish("");
     assert_eq!((status, &taken["code"]), (409, &json!(409.6)), "the version was published already");
     assert_eq!(publish("?version=2").0, 200);
@@ -293,7 +316,12 @@ fn wording_of_rule_8_waits_for_a_second_person_and_a_photograph_is_refused() {
     let second = house.token("nguoi-thu-hai", Role::Designer, Reach::default());
     let base = format!("/v1/projects/{}/forms", house.own);
     let create = |more: &str, publish: &str| {
-        house.send_form(&format!("{base}?publish={publish}&ignoreWarnings=True"), &token, XLSX, &workbook(more))
+        house.send_form(
+            &format!("{base}?publish={publish}&ignoreWarnings=True"),
+            &token,
+            XLSX,
+            &workbook(more),
+        )
     };
     let (status, refused) = create("|  | image | anh | Ảnh nhà |\n", "True");
     assert_eq!((status, &refused["code"]), (400, &json!(400.15)), "{refused}");
@@ -328,11 +356,14 @@ fn an_xform_is_served_byte_for_byte_and_what_is_no_form_is_told_with_its_problem
     let token = house.token("thiet-ke", Role::Designer, Reach::default());
     let base = format!("/v1/projects/{}/forms", house.own);
     let form = surveys::xlsform::read("nha.md", FORM.as_bytes()).expect("a form").questionnaire;
-    let xml = surveys::xform::write(&form).expect("an XForm").replace("<h:head>", "<h:head>\n<!-- của ta -->");
-    let (status, made) = house.send_form(&format!("{base}?publish=true"), &token, "application/xml", xml.as_bytes());
+    let xml =
+        surveys::xform::write(&form).expect("an XForm").replace("<h:head>", "<h:head>\n<!-- của ta -->");
+    let (status, made) =
+        house.send_form(&format!("{base}?publish=true"), &token, "application/xml", xml.as_bytes());
     assert_eq!(status, 200, "{made}");
     let bearer = format!("Bearer {token}");
-    let served = house.agent.get(&format!("{}{base}/nha.xml", house.base)).header("Authorization", &bearer).call();
+    let served =
+        house.agent.get(&format!("{}{base}/nha.xml", house.base)).header("Authorization", &bearer).call();
     assert_eq!(served.expect("an answer").body_mut().read_to_string().expect("text"), xml);
 
     let (status, problem) = house.send_form(&base, &token, XLSX, b"no workbook");
