@@ -9,13 +9,13 @@ use surveys::expression::Dialect;
 use surveys::form::Compiled;
 use surveys::questionnaire::Questionnaire;
 use surveys::submission::{self, AnswerValue, Submission};
-use surveys::{halves, xlsform};
+use surveys::{halves, xform, xlsform};
 
 use crate::db::{
     self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
-use crate::keys::WaveKey;
+use crate::keys::{KeyFolder, WaveKey};
 
 /// Why a submission was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,9 @@ pub struct Receiver {
     pub field: FieldVault,
     pub answers: AnswerVault,
     queue: db::Intake,
-    keys: HashMap<i64, Arc<WaveKey>>,
+    keys: RwLock<HashMap<i64, Arc<WaveKey>>>,
+    /// Where the keys of waves lie that were made since the start.
+    key_folder: Option<KeyFolder>,
     ties: Ties,
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
 }
@@ -116,20 +118,40 @@ impl Receiver {
         ties: Ties,
     ) -> Self {
         let queue = db::Intake::new(field.clone(), answers.clone());
-        Self { field, answers, queue, keys, ties, forms: RwLock::default() }
+        let keys = RwLock::new(keys);
+        Self { field, answers, queue, keys, key_folder: None, ties, forms: RwLock::default() }
     }
 
-    pub fn key(&self, project: i64) -> Result<&Arc<WaveKey>, IntakeError> {
-        self.keys.get(&project).ok_or_else(|| {
-            IntakeError::Unavailable(format!(
-                "the server does not hold the key of wave {project}; give it with --keys"
-            ))
-        })
+    /// Finds the keys of later waves in this folder, too.
+    pub fn with_key_folder(self, folder: KeyFolder) -> Self {
+        Self { key_folder: Some(folder), ..self }
+    }
+
+    pub fn key(&self, project: i64) -> Result<Arc<WaveKey>, IntakeError> {
+        if let Some(key) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&project) {
+            return Ok(Arc::clone(key));
+        }
+        let missing = |why: String| {
+            IntakeError::Unavailable(format!("the server does not hold the key of wave {project}: {why}"))
+        };
+        let folder = self.key_folder.as_ref().ok_or_else(|| missing("give it with --keys".into()))?;
+        let key = Arc::new(folder.load(project).map_err(|error| missing(error.to_string()))?);
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(project, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// Makes the key of a wave without respondents, which needs no passphrase and no custodian.
+    pub fn make_key(&self, project: i64) -> Result<(), IntakeError> {
+        let folder = self.key_folder.as_ref();
+        let folder = folder.ok_or_else(|| IntakeError::Unavailable("no key folder is open".into()))?;
+        folder.create(project).map_err(|error| IntakeError::Unavailable(error.to_string()))?;
+        Ok(())
     }
 
     /// Settles what a crash left behind; at start and every minute.
     pub fn settle(&self, now: DateTime<Utc>) -> Result<(), IntakeError> {
-        for (project, key) in &self.keys {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for (project, key) in &keys {
             self.queue.settle_expired(*project, key, now)?;
         }
         Ok(())
@@ -137,7 +159,7 @@ impl Receiver {
 
     /// The device that holds this token in this project.
     pub fn find_app_user(&self, project: i64, token: &str) -> Result<AppUser, IntakeError> {
-        self.field.read(|db| db.find_app_user(project, token))?.ok_or(IntakeError::Token)
+        self.field.read(|db| db.find_app_user(project, token, Utc::now()))?.ok_or(IntakeError::Token)
     }
 
     /// A published version of a form, the newest without `version`.
@@ -167,12 +189,13 @@ impl Receiver {
             return Ok(Arc::clone(known));
         }
         let record = self.find_form(project, form, Some(version))?;
-        let workbook = record.workbook.as_deref().ok_or_else(|| {
-            IntakeError::Unavailable(format!(
-                "form `{form}` was published without its workbook; publish it again"
-            ))
-        })?;
-        let read = xlsform::read(&format!("{form}.xlsx"), workbook).map_err(|problems| {
+        let read = match record.workbook.as_deref() {
+            // The newer kind of workbook is a zip file.
+            Some(workbook) if workbook.starts_with(b"PK") => xlsform::read(&format!("{form}.xlsx"), workbook),
+            Some(workbook) => xlsform::read(&format!("{form}.xls"), workbook),
+            None => xform::read(&record.xml),
+        }
+        .map_err(|problems| {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();
             IntakeError::Unavailable(format!("form `{form}` cannot be read any more: {first}"))
         })?;
@@ -232,7 +255,7 @@ impl Receiver {
             now,
             token,
         };
-        let stored = self.queue.store(key, incoming).map_err(|error| match error {
+        let stored = self.queue.store(&key, incoming).map_err(|error| match error {
             db::IntakeError::UnknownOriginal => IntakeError::Original { unknown: true },
             db::IntakeError::OriginalSuperseded => IntakeError::Original { unknown: false },
             other => IntakeError::Unavailable(other.to_string()),

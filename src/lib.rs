@@ -2,6 +2,8 @@
 //!
 //! The rooms and the one way that imports run are described in ARCHITECTURE.md.
 
+pub mod accounts;
+pub mod central;
 pub mod cli;
 pub mod config;
 pub mod db;
@@ -11,4 +13,5 @@ pub mod intake;
 pub mod jobs;
 pub mod keys;
 pub mod openrosa;
+pub mod people;
 pub mod web;

@@ -5,13 +5,18 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod bench;
 mod demo;
 mod estimate;
 mod form;
+mod grant;
+mod key;
+mod project;
 mod protect;
 mod sample;
 mod serve;
+mod user;
 mod weight;
 
 /// Lắng Nghe: khảo sát nắm tình hình Nhân dân, từ phiếu hỏi đến báo cáo.
@@ -35,6 +40,16 @@ enum Command {
     Weight(weight::Args),
     Estimate(estimate::Args),
     Protect(protect::Args),
+    #[command(subcommand)]
+    Project(project::Command),
+    #[command(subcommand)]
+    User(user::Command),
+    #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
+    Grant(grant::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
     #[command(hide = true)]
     Bench(bench::Args),
 }
@@ -49,6 +64,11 @@ pub fn run() -> ExitCode {
         Command::Weight(args) => weight::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Protect(args) => protect::run(&args),
+        Command::Project(command) => project::run(&command),
+        Command::User(command) => user::run(&command),
+        Command::Key(command) => key::run(&command),
+        Command::Grant(command) => grant::run(&command),
+        Command::Audit(command) => audit::run(&command),
         Command::Bench(args) => bench::run(&args),
     };
     match done {

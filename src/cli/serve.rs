@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::key::passphrase;
+use crate::accounts::Accounts;
 use crate::config::{DATA, DataPlace, LISTEN};
 use crate::db::{AnswerVault, FieldVault};
 use crate::intake::{Receiver, Ties};
-use crate::keys::KeyFolder;
+use crate::keys::{KeyFolder, KeyFolderError};
 use crate::web::{self, Site};
 
 /// Chạy máy chủ nhận phiếu · The server that tablets send to
@@ -25,21 +27,26 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let listener = web::listen(&args.listen)?;
     let field = FieldVault::open(&args.place.field_url(&folder))?;
     let answers = AnswerVault::open(&args.place.answers_url(&folder))?;
-    let key_folder = KeyFolder::open(args.place.keys_folder(&folder))?;
+    let mut key_folder = KeyFolder::open(args.place.keys_folder(&folder))?;
+    if key_folder.needs_passphrase()
+        && let Some(passphrase) = passphrase()?
+    {
+        key_folder = key_folder.with_passphrase(passphrase);
+    }
     let mut keys = HashMap::new();
     for project in field.read(|db| db.list_projects())? {
-        if key_folder.has(project.id) {
-            keys.insert(project.id, Arc::new(key_folder.load(project.id)?));
-        } else {
-            eprintln!(
-                "langnghe: warning: {} is missing: wave {} takes no submissions until it is back",
-                key_folder.file_of(project.id).display(),
-                project.id
-            );
+        match key_folder.load(project.id) {
+            Ok(key) => drop(keys.insert(project.id, Arc::new(key))),
+            // A wave without its key takes nothing; the others go on.
+            Err(error @ (KeyFolderError::Missing { .. } | KeyFolderError::PassphraseNeeded { .. })) => {
+                eprintln!("langnghe: warning: wave {} takes no submissions: {error}", project.id);
+            }
+            Err(error) => return Err(error.into()),
         }
     }
-    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random));
-    let running = web::start(listener, receiver, Site(None))?;
+    let accounts = Accounts::new(field.clone(), Arc::new(key_folder.installation()?));
+    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder));
+    let running = web::start(listener, receiver, accounts, Site(None))?;
     eprintln!("langnghe: http://{}", running.address);
     Ok(running.join()?)
 }

@@ -4,6 +4,7 @@
 //! with two addresses; [`FieldDb`] and [`AnswerDb`] are separate types, so that a query for one cannot be put to the
 //! other. Everything here blocks: a server calls it from threads made for that.
 
+mod actors;
 mod answers;
 mod app_users;
 mod attachments;
@@ -11,15 +12,19 @@ mod audit;
 mod cases;
 mod connection;
 mod error;
+mod form_drafts;
 mod forms;
+mod grants;
 mod group_commit;
 pub mod intake;
 mod interviews;
 mod listings;
 mod projects;
 mod schema;
+mod sessions;
 mod settling;
 mod submissions;
+mod users;
 mod vault;
 mod withdrawals;
 
@@ -29,12 +34,16 @@ pub use attachments::{Attachment, AttachmentKept, NewAttachment};
 pub use audit::{AuditEntry, AuditError};
 pub use cases::{Case, CaseRole, CaseStatus, CaseVisit, NewCase, Visit};
 pub use error::{Error, RuleKind};
+pub use form_drafts::FormDraft;
 pub use forms::{Confirmation, Form, FormFile, FormState, NewForm, PublishError, StoredConfirmation};
+pub use grants::Grant;
 pub use group_commit::Intake;
 pub use intake::{Incoming, IntakeError, LEASE, Outcome, Stored};
 pub use interviews::StoredInterview;
 pub use listings::Listing;
 pub use projects::{Project, ProjectKind, ProjectState};
+pub use sessions::Session;
 pub use settling::Settled;
 pub use submissions::{Standing, Submission};
+pub use users::{NewUser, User};
 pub use vault::{AnswerDb, AnswerVault, FieldDb, FieldVault};

@@ -59,6 +59,8 @@ pub struct Project {
     pub kind: ProjectKind,
     pub state: ProjectState,
     pub created_at: DateTime<Utc>,
+    /// Whose wave it is; users of another organisation do not see it.
+    pub organisation: Option<String>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -69,6 +71,7 @@ struct Row {
     kind: String,
     state: String,
     created_at: NaiveDateTime,
+    organisation: Option<String>,
 }
 
 impl Row {
@@ -81,6 +84,7 @@ impl Row {
             id: self.id,
             name: self.name,
             created_at: self.created_at.and_utc(),
+            organisation: self.organisation,
         })
     }
 }
@@ -100,6 +104,7 @@ impl FieldDb<'_> {
             kind: kind.name().to_owned(),
             state: ProjectState::Open.name().to_owned(),
             created_at: now.naive_utc().trunc_subsecs(6),
+            organisation: None,
         };
         diesel::insert_into(projects::table).values(&row).execute(self.0)?;
         row.into_project()
@@ -114,6 +119,15 @@ impl FieldDb<'_> {
     pub fn find_project(&mut self, id: i64) -> Result<Option<Project>, Error> {
         let row: Option<Row> = projects::table.find(id).select(Row::as_select()).first(self.0).optional()?;
         row.map(Row::into_project).transpose()
+    }
+
+    /// Gives a project to an organisation.
+    pub fn set_project_organisation(&mut self, id: i64, organisation: &str) -> Result<(), Error> {
+        let project = diesel::update(projects::table.find(id));
+        match project.set(projects::organisation.eq(organisation)).execute(self.0)? {
+            0 => Err(Error::Missing { what: format!("project {id}") }),
+            _ => Ok(()),
+        }
     }
 
     pub fn set_project_state(&mut self, id: i64, state: ProjectState) -> Result<(), Error> {

@@ -8,6 +8,58 @@ pub mod field {
             kind -> Text,
             state -> Text,
             created_at -> Timestamp,
+            organisation -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        actors (id) {
+            id -> BigInt,
+            kind -> Text,
+        }
+    }
+    diesel::table! {
+        users (id) {
+            id -> BigInt,
+            login -> Text,
+            role -> Text,
+            area_level -> Nullable<Text>,
+            area_code -> Nullable<Text>,
+            area_date -> Nullable<Date>,
+            organisation -> Nullable<Text>,
+            password -> Text,
+            must_change -> Bool,
+            second_factor -> Nullable<Binary>,
+            second_factor_step -> BigInt,
+            failures -> BigInt,
+            locked_until -> Nullable<Timestamp>,
+            disabled -> Bool,
+            created_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        sessions (token_hash) {
+            token_hash -> Binary,
+            user_id -> BigInt,
+            second_factor -> Bool,
+            created_at -> Timestamp,
+            expires_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        user_projects (user_id, project) {
+            user_id -> BigInt,
+            project -> BigInt,
+        }
+    }
+    diesel::table! {
+        grants (id) {
+            id -> Text,
+            project -> BigInt,
+            user_id -> BigInt,
+            approver -> BigInt,
+            purpose -> Text,
+            until -> Date,
+            created_at -> Timestamp,
         }
     }
     diesel::table! {
@@ -22,6 +74,28 @@ pub mod field {
             hash -> Text,
             state -> Text,
             published_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        form_drafts (project, form_id) {
+            project -> BigInt,
+            form_id -> Text,
+            version -> Text,
+            title -> Text,
+            xml -> Binary,
+            workbook -> Nullable<Binary>,
+            made_by -> BigInt,
+            made_at -> Timestamp,
+            confirmed_by -> Nullable<BigInt>,
+            reason -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        form_draft_files (project, form_id, name) {
+            project -> BigInt,
+            form_id -> Text,
+            name -> Text,
+            content -> Binary,
         }
     }
     diesel::table! {
@@ -51,6 +125,8 @@ pub mod field {
             token_hash -> Binary,
             created_at -> Timestamp,
             revoked -> Bool,
+            actor -> Nullable<BigInt>,
+            expires_at -> Nullable<Timestamp>,
         }
     }
     diesel::table! {

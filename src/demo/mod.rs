@@ -4,10 +4,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Accounts;
 use crate::config::{DEMO_DATA, DataPlace};
 use crate::db::{AnswerVault, FieldVault};
 use crate::keys::KeyFolder;
@@ -67,7 +69,8 @@ pub fn run(place: &DataPlace, listen: &str, seed: u64, progress: &dyn Progress) 
     let answers = AnswerVault::open(&place.answers_url(&folder))?;
     let keys = KeyFolder::open(place.keys_folder(&folder))?;
     let wave = wave::prepare(field, answers, &keys, &instrument, seed)?;
-    let running = web::start(listener, wave.receiver.clone(), Site(Some(folder.clone())))?;
+    let accounts = Accounts::new(wave.receiver.field.clone(), Arc::new(keys.installation()?));
+    let running = web::start(listener, wave.receiver.clone(), accounts, Site(Some(folder.clone())))?;
     let device_address = wave.device_address(running.address);
     let finished =
         Finished { version: env!("CARGO_PKG_VERSION").to_owned(), seed, inputs: instrument::fingerprint() };

@@ -180,7 +180,7 @@ impl Wave {
 
     /// The listing project's records, as they came, into the list of dwellings by village.
     fn read_listing(&self, instrument: &Instrument) -> anyhow::Result<()> {
-        let key = self.receiver.key(self.listing)?;
+        let key = &self.receiver.key(self.listing)?;
         let stored = self.receiver.field.read(|db| db.list_submissions(self.listing, key))?;
         let answers: HashMap<Uuid, Vec<u8>> = self
             .receiver

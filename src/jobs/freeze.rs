@@ -38,7 +38,7 @@ pub fn freeze(
     custodian: &CustodianPrivate,
     design: &dyn Fn(&Case) -> Option<CaseDesign>,
 ) -> anyhow::Result<Vec<CaseRecord>> {
-    let key = receiver.key(project)?;
+    let key = &receiver.key(project)?;
     let cases: HashMap<Uuid, Case> =
         receiver.field.read(|db| db.list_cases(project))?.into_iter().map(|case| (case.id, case)).collect();
     let stored = receiver.field.read(|db| db.list_submissions(project, key))?;

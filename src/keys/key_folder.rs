@@ -1,8 +1,8 @@
-//! The key folder (`--keys DIR`): one file a wave, readable by its owner alone.
+//! The key folder (`--keys DIR`): one file a key, readable by its owner alone (mode 0600 in a folder of mode 0700),
+//! kept out of every backup.
 //!
-//! Not there yet: the passphrase. Until it is, a key file holds the key as it is and its protection is the folder's
-//! (mode 0700, file 0600, kept out of every backup). The second word of a key file names how the key is held, now only
-//! `plain`, so that files under a passphrase can stand beside these.
+//! A survey's keys lie under a passphrase. Keys of waves without respondents, and the installation's own key, lie as
+//! they are: their protection is the folder's. The second word of a key file says which: `plain` or `passphrase`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,16 +12,23 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::passphrase::{Passphrase, SHORTEST_PASSPHRASE};
+use super::sealed_block::{
+    BlockPlace, CustodianPrivate, CustodianPublic, SealedBlockError, open_block, seal_block,
+};
 use super::wave_key::{KeyError, WaveKey};
 
-const HEAD: &str = "langnghe-wave-key plain ";
+const WAVE: &str = "langnghe-wave-key";
+const TABLET: &str = "langnghe-tablet-key";
+const CUSTODIAN: &str = "langnghe-custodian-key";
+const CUSTODIAN_PUBLIC: &str = "langnghe-custodian-public";
 
 /// Why a key could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFolderError {
     #[error("key folder {}: {source}; make the folder writable for the program's user or name another with --keys", path.display())]
     Folder { path: PathBuf, source: io::Error },
-    #[error("{}: there is already a key of this wave; a key is never replaced, because what it sealed would be lost", path.display())]
+    #[error("{}: there is already a key here; a key is never replaced, because what it sealed would be lost", path.display())]
     Exists { path: PathBuf },
     #[error("{}: no key of wave {wave}; restore it from the custodian's copy or name the right folder with --keys", path.display())]
     Missing { wave: i64, path: PathBuf },
@@ -29,14 +36,27 @@ pub enum KeyFolderError {
     Readable { path: PathBuf, mode: u32 },
     #[error("{}: not a key file of this program, or damaged; restore it from the custodian's copy", path.display())]
     NotAKey { path: PathBuf },
+    #[error("{}: this key lies under a passphrase; give it in LANGNGHE_KEY_PASSPHRASE, as the systemd credential langnghe-key-passphrase, or at the terminal", path.display())]
+    PassphraseNeeded { path: PathBuf },
+    #[error("{}: the passphrase does not open this key, or the file is damaged", path.display())]
+    WrongPassphrase { path: PathBuf },
+    #[error(
+        "the passphrase has fewer than {SHORTEST_PASSPHRASE} letters; choose several words that do not belong together"
+    )]
+    Short,
+    #[error("{}: this copy does not open with this custodian's key for wave {wave}", path.display())]
+    Escrow { wave: i64, path: PathBuf },
+    #[error(transparent)]
+    Block(#[from] SealedBlockError),
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// The folder with the wave keys.
+/// The folder with the keys.
 #[derive(Clone, Debug)]
 pub struct KeyFolder {
     path: PathBuf,
+    passphrase: Option<Passphrase>,
 }
 
 impl KeyFolder {
@@ -44,51 +64,122 @@ impl KeyFolder {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFolderError> {
         let path = path.into();
         match DirBuilder::new().recursive(true).mode(0o700).create(&path) {
-            Ok(()) => Ok(Self { path }),
+            Ok(()) => Ok(Self { path, passphrase: None }),
             Err(source) => Err(KeyFolderError::Folder { path, source }),
         }
     }
 
-    /// Makes and keeps the key of a wave that has none.
+    /// Opens keys that lie under this passphrase too.
+    pub fn with_passphrase(self, passphrase: Passphrase) -> Self {
+        Self { passphrase: Some(passphrase), ..self }
+    }
+
+    /// Makes and keeps the key of a wave without respondents, as it is.
     pub fn create(&self, wave: i64) -> Result<WaveKey, KeyFolderError> {
         let key = WaveKey::generate()?;
         self.keep(wave, &key)?;
         Ok(key)
     }
 
-    /// Keeps a key that came from elsewhere (the demo's seed, an escrow copy). It is on the disk when this returns.
+    /// Keeps a key that came from elsewhere (the demo's seed) as it is. It is on the disk when this returns.
     pub fn keep(&self, wave: i64, key: &WaveKey) -> Result<(), KeyFolderError> {
-        let path = self.file_of(wave);
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let mut file = made.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => KeyFolderError::Exists { path: path.clone() },
-            _ => KeyFolderError::Folder { path: self.path.clone(), source },
-        })?;
-        let line = format!("{HEAD}{}\n", URL_SAFE_NO_PAD.encode(key.bytes()));
-        let written = file
-            .write_all(line.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| File::open(&self.path)?.sync_all());
-        written.map_err(|source| {
-            // Half a key would look like a damaged one; nothing is sealed under it yet, so it can go.
-            let _ = fs::remove_file(&path);
-            KeyFolderError::Folder { path: self.path.clone(), source }
-        })
+        write_key(&self.file_of(wave), WAVE, key.bytes(), None)
+    }
+
+    /// Makes the keys of a survey's wave (protection.md rule 9): the wave key and the tablet key under the passphrase,
+    /// the custodian's public key beside them, and the copy that only the custodian opens. Answers where that copy lies.
+    pub fn create_survey(
+        &self,
+        wave: i64,
+        custodian: &CustodianPublic,
+        passphrase: &Passphrase,
+    ) -> Result<PathBuf, KeyFolderError> {
+        if !passphrase.is_long_enough() {
+            return Err(KeyFolderError::Short);
+        }
+        let escrow = self.path.join(format!("wave-{wave}.escrow"));
+        let tablet_file = self.path.join(format!("tablet-{wave}.key"));
+        for path in [&self.file_of(wave), &tablet_file, &escrow] {
+            if path.exists() {
+                return Err(KeyFolderError::Exists { path: path.clone() });
+            }
+        }
+        let key = WaveKey::generate()?;
+        let tablet = CustodianPrivate::generate()?;
+        let both = format!("{} {}", URL_SAFE_NO_PAD.encode(key.bytes()), tablet.to_text());
+        let number = wave.to_string();
+        let sealed = seal_block(custodian, escrow_place(&number), both.as_bytes())?;
+        // The copy first: a key without one could be lost for good.
+        write_new(&escrow, format!("{sealed}\n").as_bytes())?;
+        write_new(&self.path.join(format!("wave-{wave}.custodian.pub")), public_line(custodian).as_bytes())?;
+        write_new(
+            &self.path.join(format!("tablet-{wave}.pub")),
+            format!("{}\n", tablet.public().to_text()).as_bytes(),
+        )?;
+        write_key(&tablet_file, TABLET, tablet.to_text().as_bytes(), Some(passphrase))?;
+        write_key(&self.file_of(wave), WAVE, key.bytes(), Some(passphrase))?;
+        Ok(escrow)
+    }
+
+    /// Puts the keys of a survey's wave back from the custodian's copy.
+    pub fn restore_survey(
+        &self,
+        wave: i64,
+        escrow: &Path,
+        custodian: &CustodianPrivate,
+        passphrase: &Passphrase,
+    ) -> Result<(), KeyFolderError> {
+        if !passphrase.is_long_enough() {
+            return Err(KeyFolderError::Short);
+        }
+        let wrong = || KeyFolderError::Escrow { wave, path: escrow.to_owned() };
+        let sealed = fs::read_to_string(escrow)
+            .map_err(|source| KeyFolderError::Folder { path: escrow.to_owned(), source })?;
+        let number = wave.to_string();
+        let both = open_block(custodian, escrow_place(&number), sealed.trim()).map_err(|_| wrong())?;
+        let both = String::from_utf8(both).map_err(|_| wrong())?;
+        let (key, tablet) = both.split_once(' ').ok_or_else(wrong)?;
+        let key = URL_SAFE_NO_PAD.decode(key).map_err(|_| wrong())?;
+        let tablet_file = self.path.join(format!("tablet-{wave}.key"));
+        if !tablet_file.exists() {
+            write_key(&tablet_file, TABLET, tablet.as_bytes(), Some(passphrase))?;
+        }
+        write_key(&self.file_of(wave), WAVE, &key, Some(passphrase))
     }
 
     /// The key of a wave.
     pub fn load(&self, wave: i64) -> Result<WaveKey, KeyFolderError> {
         let path = self.file_of(wave);
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => KeyFolderError::Missing { wave, path: path.clone() },
-            _ => KeyFolderError::Folder { path: self.path.clone(), source },
-        };
-        let mode = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFolderError::Readable { path, mode });
+        if !path.exists() {
+            return Err(KeyFolderError::Missing { wave, path });
         }
-        let line = fs::read(&path).map_err(failed)?;
-        read_key(&line).ok_or(KeyFolderError::NotAKey { path })
+        let secret = read_key(&path, WAVE, self.passphrase.as_ref())?;
+        let secret = secret.try_into().map_err(|_| KeyFolderError::NotAKey { path })?;
+        Ok(WaveKey::from_bytes(secret))
+    }
+
+    /// The private half of the key that finished interviews on tablets are sealed to.
+    pub fn load_tablet(&self, wave: i64) -> Result<CustodianPrivate, KeyFolderError> {
+        let path = self.path.join(format!("tablet-{wave}.key"));
+        if !path.exists() {
+            return Err(KeyFolderError::Missing { wave, path });
+        }
+        let secret = read_key(&path, TABLET, self.passphrase.as_ref())?;
+        let text = String::from_utf8(secret).map_err(|_| KeyFolderError::NotAKey { path })?;
+        Ok(CustodianPrivate::from_text(&text)?)
+    }
+
+    /// The installation's own key, which seals second factors; made at the first call.
+    pub fn installation(&self) -> Result<WaveKey, KeyFolderError> {
+        const INSTALLATION: i64 = 0;
+        match self.load(INSTALLATION) {
+            Err(KeyFolderError::Missing { .. }) => match self.create(INSTALLATION) {
+                // Another server made it at the same moment.
+                Err(KeyFolderError::Exists { .. }) => self.load(INSTALLATION),
+                made => made,
+            },
+            found => found,
+        }
     }
 
     /// True when the wave has a key here.
@@ -96,9 +187,22 @@ impl KeyFolder {
         self.file_of(wave).exists()
     }
 
+    /// True when some key here lies under a passphrase.
+    pub fn needs_passphrase(&self) -> bool {
+        let Ok(entries) = fs::read_dir(&self.path) else { return false };
+        let head = format!("{WAVE} passphrase ");
+        entries
+            .flatten()
+            .any(|entry| fs::read(entry.path()).is_ok_and(|line| line.starts_with(head.as_bytes())))
+    }
+
     /// Where the key of a wave lies.
     pub fn file_of(&self, wave: i64) -> PathBuf {
-        self.path.join(format!("wave-{wave}.key"))
+        match wave {
+            // Waves are numbered from 1.
+            0 => self.path.join("installation.key"),
+            _ => self.path.join(format!("wave-{wave}.key")),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -106,8 +210,105 @@ impl KeyFolder {
     }
 }
 
-fn read_key(line: &[u8]) -> Option<WaveKey> {
-    let text = str::from_utf8(line).ok()?.strip_prefix(HEAD)?.strip_suffix('\n')?;
-    let secret = URL_SAFE_NO_PAD.decode(text).ok()?;
-    Some(WaveKey::from_bytes(secret.try_into().ok()?))
+/// Makes a custodian's key on their own machine: `path` with the private half under the passphrase, `path.pub` with the
+/// public half, the only one that a server gets.
+pub fn create_custodian(path: &Path, passphrase: &Passphrase) -> Result<PathBuf, KeyFolderError> {
+    if !passphrase.is_long_enough() {
+        return Err(KeyFolderError::Short);
+    }
+    let key = CustodianPrivate::generate()?;
+    let mut public = path.as_os_str().to_owned();
+    public.push(".pub");
+    let public = PathBuf::from(public);
+    write_key(path, CUSTODIAN, key.to_text().as_bytes(), Some(passphrase))?;
+    write_new(&public, public_line(&key.public()).as_bytes())?;
+    Ok(public)
+}
+
+/// The private half of a custodian's key.
+pub fn load_custodian(path: &Path, passphrase: &Passphrase) -> Result<CustodianPrivate, KeyFolderError> {
+    let secret = read_key(path, CUSTODIAN, Some(passphrase))?;
+    let text = String::from_utf8(secret).map_err(|_| KeyFolderError::NotAKey { path: path.to_owned() })?;
+    Ok(CustodianPrivate::from_text(&text)?)
+}
+
+/// The public half of a custodian's key.
+pub fn load_custodian_public(path: &Path) -> Result<CustodianPublic, KeyFolderError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| KeyFolderError::Folder { path: path.to_owned(), source })?;
+    let key = text.trim().strip_prefix(CUSTODIAN_PUBLIC);
+    let key = key.ok_or_else(|| KeyFolderError::NotAKey { path: path.to_owned() })?;
+    Ok(CustodianPublic::from_text(key)?)
+}
+
+fn public_line(key: &CustodianPublic) -> String {
+    format!("{CUSTODIAN_PUBLIC} {}\n", key.to_text())
+}
+
+fn escrow_place(wave: &str) -> BlockPlace<'_> {
+    BlockPlace { form_id: "langnghe escrow", form_version: wave, block_path: "", first_instance_id: "" }
+}
+
+/// Binds a sealed key to what it is, so that two files cannot be swapped.
+fn place(path: &Path, head: &str) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // A custodian may rename their file; the server's files are known by their names.
+    if head == CUSTODIAN { head.to_owned() } else { format!("{head} {name}") }
+}
+
+fn write_key(
+    path: &Path,
+    head: &str,
+    secret: &[u8],
+    passphrase: Option<&Passphrase>,
+) -> Result<(), KeyFolderError> {
+    let line = match passphrase {
+        Some(passphrase) => format!("{head} passphrase {}\n", passphrase.seal(&place(path, head), secret)?),
+        None => format!("{head} plain {}\n", URL_SAFE_NO_PAD.encode(secret)),
+    };
+    write_new(path, line.as_bytes())
+}
+
+fn read_key(path: &Path, head: &str, passphrase: Option<&Passphrase>) -> Result<Vec<u8>, KeyFolderError> {
+    let failed = |source: io::Error| KeyFolderError::Folder { path: path.to_owned(), source };
+    let not_a_key = || KeyFolderError::NotAKey { path: path.to_owned() };
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFolderError::Readable { path: path.to_owned(), mode });
+    }
+    let line = fs::read(path).map_err(failed)?;
+    let text = str::from_utf8(&line).ok().and_then(|text| text.strip_suffix('\n'));
+    let rest = text.and_then(|text| text.strip_prefix(head)?.strip_prefix(' ')).ok_or_else(not_a_key)?;
+    match rest.split_once(' ') {
+        Some(("plain", secret)) => URL_SAFE_NO_PAD.decode(secret).map_err(|_| not_a_key()),
+        Some(("passphrase", sealed)) => {
+            let passphrase =
+                passphrase.ok_or_else(|| KeyFolderError::PassphraseNeeded { path: path.to_owned() })?;
+            passphrase
+                .open(&place(path, head), sealed)
+                .map_err(|_| KeyFolderError::WrongPassphrase { path: path.to_owned() })
+        }
+        _ => Err(not_a_key()),
+    }
+}
+
+/// Writes a file that is not there yet. It is on the disk when this returns.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFolderError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let failed = |source| KeyFolderError::Folder { path: folder.to_owned(), source };
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = made.map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => KeyFolderError::Exists { path: path.to_owned() },
+        _ => failed(source),
+    })?;
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| File::open(folder)?.sync_all());
+    written.map_err(|source| {
+        // Half a key would look like a damaged one; nothing is sealed under it yet, so it can go.
+        let _ = fs::remove_file(path);
+        failed(source)
+    })
 }

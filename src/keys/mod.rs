@@ -5,10 +5,12 @@
 //! open an answer by accident.
 
 mod key_folder;
+mod passphrase;
 mod sealed_block;
 mod wave_key;
 
-pub use key_folder::{KeyFolder, KeyFolderError};
+pub use key_folder::{KeyFolder, KeyFolderError, create_custodian, load_custodian, load_custodian_public};
+pub use passphrase::{Passphrase, SHORTEST_PASSPHRASE};
 pub use sealed_block::{
     BlockPlace, CustodianPrivate, CustodianPublic, SEALED_BLOCK_PREFIX, SealedBlockError, is_sealed_block,
     open_block, seal_block, seal_block_by_chance,

@@ -28,6 +28,8 @@ pub enum Purpose {
     FileName,
     /// The bytes of a file.
     File,
+    /// A user's second factor, under the installation's own key.
+    SecondFactor,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Self::AnswerHalf => b"langnghe 1 seal answer half",
             Self::FileName => b"langnghe 1 seal file name",
             Self::File => b"langnghe 1 seal file",
+            Self::SecondFactor => b"langnghe 1 seal second factor",
         }
     }
 }

@@ -11,6 +11,8 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer, web};
 use chrono::Utc;
 
+use crate::accounts::Accounts;
+use crate::central;
 use crate::intake::Receiver;
 use crate::openrosa;
 
@@ -64,7 +66,12 @@ impl Running {
 }
 
 /// Starts serving on `listener`.
-pub fn start(listener: TcpListener, receiver: Arc<Receiver>, site: Site) -> Result<Running, ServeError> {
+pub fn start(
+    listener: TcpListener,
+    receiver: Arc<Receiver>,
+    accounts: Accounts,
+    site: Site,
+) -> Result<Running, ServeError> {
     let ended = |e: std::io::Error| ServeError::Ended(e.to_string());
     let address = listener.local_addr().map_err(ended)?;
     let (tell, told) = std::sync::mpsc::channel();
@@ -84,6 +91,7 @@ pub fn start(listener: TcpListener, receiver: Arc<Receiver>, site: Site) -> Resu
             let server = HttpServer::new(move || {
                 App::new()
                     .app_data(receiver.clone())
+                    .app_data(Data::new(accounts.clone()))
                     .app_data(Data::new(site.clone()))
                     .wrap(
                         DefaultHeaders::new()
@@ -92,6 +100,7 @@ pub fn start(listener: TcpListener, receiver: Arc<Receiver>, site: Site) -> Resu
                             .add(("X-Frame-Options", "DENY")),
                     )
                     .service(openrosa::routes())
+                    .configure(central::routes)
                     .route("/healthz", web::get().to(health::alive))
                     .route("/readyz", web::get().to(health::ready))
                     .route("/", web::get().to(pages::find_index))

@@ -166,6 +166,7 @@ pub struct AreaTree {
     by_parent: HashMap<String, Vec<usize>>,
     by_search_key: HashMap<String, Vec<usize>>,
     changes_by_old_code: HashMap<String, Vec<usize>>,
+    changes_by_new_code: HashMap<String, Vec<usize>>,
 }
 
 impl AreaTree {
@@ -245,6 +246,7 @@ impl AreaTree {
             let wrong_kind = || AreaError::Kind { file: "changes".to_owned(), row, value: kind.to_owned() };
             let index = tree.changes.len();
             tree.changes_by_old_code.entry(old_code.to_owned()).or_default().push(index);
+            tree.changes_by_new_code.entry(new_code.to_owned()).or_default().push(index);
             tree.changes.push(Change {
                 level: level.to_owned(),
                 old_code: old_code.to_owned(),
@@ -308,6 +310,16 @@ impl AreaTree {
             lines.filter(|change| change.level == level && change.date > date).collect();
         let first = later.iter().map(|change| change.date).min();
         later.into_iter().filter(|change| Some(change.date) == first).collect()
+    }
+
+    /// What became the unit with this code on the last day of change up to `date`; none where it is as old as the list.
+    pub fn predecessors(&self, level: &str, code: &str, date: NaiveDate) -> Vec<&Change> {
+        let lines =
+            self.changes_by_new_code.get(code).into_iter().flatten().map(|&index| &self.changes[index]);
+        let earlier: Vec<&Change> =
+            lines.filter(|change| change.level == level && change.date <= date).collect();
+        let last = earlier.iter().map(|change| change.date).max();
+        earlier.into_iter().filter(|change| Some(change.date) == last).collect()
     }
 
     /// Units valid on a day whose name is `text`, whatever its diacritics, case and Unicode form

@@ -4,17 +4,35 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of src/ and which other rooms each may use.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("config", &[]),
     ("keys", &[]),
     ("fieldwork", &[]),
-    ("db", &["fieldwork", "keys"]),
+    ("people", &[]),
+    ("db", &["fieldwork", "keys", "people"]),
+    ("accounts", &["db", "keys", "people"]),
     ("intake", &["db", "fieldwork", "keys"]),
     ("jobs", &["intake", "db", "fieldwork", "keys"]),
     ("openrosa", &["intake", "db", "fieldwork", "jobs", "config"]),
-    ("web", &["intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
-    ("demo", &["intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
-    ("cli", &["demo", "intake", "web", "openrosa", "db", "fieldwork", "jobs", "keys", "config"]),
+    ("central", &["accounts", "intake", "people", "db", "fieldwork", "jobs", "config"]),
+    ("web", &["accounts", "central", "intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
+    ("demo", &["accounts", "intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
+    (
+        "cli",
+        &[
+            "accounts",
+            "people",
+            "demo",
+            "intake",
+            "web",
+            "openrosa",
+            "db",
+            "fieldwork",
+            "jobs",
+            "keys",
+            "config",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 
@@ -22,7 +40,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 const LIBRARIES: [(&str, &[&str]); 4] = [
     ("diesel", &["src/db/"]),
     ("diesel_migrations", &["src/db/"]),
-    ("actix_web", &["src/web/", "src/openrosa/"]),
+    ("actix_web", &["src/web/", "src/openrosa/", "src/central/"]),
     ("polars", &["analysis/src/table.rs"]),
 ];
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use langnghe::accounts::Accounts;
 use langnghe::db::{AnswerVault, FieldVault, FormState, Standing, Submission};
 use langnghe::demo::instrument::{self, Instrument};
 use langnghe::demo::wave::{self, Wave};
@@ -68,8 +69,10 @@ impl Office {
         let keys = KeyFolder::open(folder.path().join("keys")).expect("the key folder opens");
         let wave = wave::prepare(field, answers, &keys, &bundled().0, 7).expect("the wave is prepared");
         let listener = web::listen("127.0.0.1:0").expect("some port is free");
-        let running =
-            web::start(listener, Arc::clone(&wave.receiver), Site(None)).expect("the server starts");
+        let seal = Arc::new(keys.installation().expect("the installation has a key"));
+        let accounts = Accounts::new(wave.receiver.field.clone(), seal);
+        let running = web::start(listener, Arc::clone(&wave.receiver), accounts, Site(None))
+            .expect("the server starts");
         let address = running.address;
         let base = wave.device_address(address);
         let agent = ureq::Agent::config_builder()
@@ -114,14 +117,14 @@ impl Office {
     /// Versions of interviews in the field vault.
     fn stored(&self) -> Vec<Submission> {
         let receiver = &self.wave.receiver;
-        let key = receiver.key(self.wave.survey).expect("the key is held");
+        let key = &receiver.key(self.wave.survey).expect("the key is held");
         receiver.field.read(|db| db.list_submissions(self.wave.survey, key)).expect("submissions open")
     }
 
     /// The bytes as they came, from both halves.
     fn bytes_of(&self, submission: &Submission) -> String {
         let receiver = &self.wave.receiver;
-        let key = receiver.key(self.wave.survey).expect("the key is held");
+        let key = &receiver.key(self.wave.survey).expect("the key is held");
         let answers =
             receiver.answers.read(|db| db.list_answers(self.wave.survey, key)).expect("answers open");
         let answer = answers.iter().find(|a| a.token == submission.token).expect("the answer half is there");
@@ -131,7 +134,7 @@ impl Office {
 
     fn answers_stored(&self) -> usize {
         let receiver = &self.wave.receiver;
-        let key = receiver.key(self.wave.survey).expect("the key is held");
+        let key = &receiver.key(self.wave.survey).expect("the key is held");
         receiver.answers.read(|db| db.list_answers(self.wave.survey, key)).expect("answers open").len()
     }
 

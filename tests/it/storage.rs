@@ -365,7 +365,7 @@ on_both_backends! {
         let device = wave.intake.field().transaction(|db| {
             db.create_app_user(wave.project, "Lan", Some("E07"), &token, morning())
         }).expect("stored");
-        let find = || wave.intake.field().read(|db| db.find_app_user(wave.project, &token)).expect("read");
+        let find = || wave.intake.field().read(|db| db.find_app_user(wave.project, &token, morning())).expect("read");
         assert_eq!(find(), Some(device.clone()));
         wave.intake.field().transaction(|db| db.revoke_app_user(device.id)).expect("revoked");
         assert_eq!(find(), None);

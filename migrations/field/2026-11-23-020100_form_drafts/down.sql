@@ -1,0 +1,2 @@
+drop table form_draft_files;
+drop table form_drafts;

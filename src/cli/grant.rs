@@ -1,0 +1,102 @@
+//! `langnghe grant`: records of a survey open to one person for a purpose, approved by another (protection.md rule 7).
+
+use chrono::{NaiveDate, TimeDelta, Utc};
+
+use super::user::{Installation, ask, secret_of};
+use crate::config::DataPlace;
+use crate::db::ProjectKind;
+use crate::people::{Action, Target, decide};
+
+/// Longest grant.
+const LONGEST: TimeDelta = TimeDelta::days(30);
+
+/// Cấp quyền xem bản ghi · Grants
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Mở bản ghi cho một người · Open records to one person; the approver's password and code are asked, or taken
+    /// from LANGNGHE_APPROVER_PASSWORD and LANGNGHE_APPROVER_TOTP
+    #[command(
+        after_help = "Example: langnghe grant records an@so.vn --project 1 --until 2026-12-15 --purpose \"Mã hóa câu mở\" --approver binh@so.vn"
+    )]
+    Records {
+        /// Who may open them: an analyst or a custodian
+        login: String,
+        #[arg(long, value_name = "ID")]
+        project: i64,
+        /// Last day, at most 30 days off
+        #[arg(long, value_name = "DATE")]
+        until: NaiveDate,
+        #[arg(long, value_name = "TEXT")]
+        purpose: String,
+        /// Who approves it: somebody else, an analyst or a custodian
+        #[arg(long, value_name = "LOGIN2")]
+        approver: String,
+        #[command(flatten)]
+        place: DataPlace,
+    },
+}
+
+pub fn run(command: &Command) -> anyhow::Result<()> {
+    let Command::Records { login, project, until, purpose, approver, place } = command;
+    let installation = Installation::open(place)?;
+    let now = Utc::now();
+    let wave = installation.field.read(|db| db.find_project(*project))?;
+    let Some(wave) = wave else {
+        anyhow::bail!("--project {project}: there is no such wave; see `langnghe project list`")
+    };
+    anyhow::ensure!(
+        wave.kind == ProjectKind::Survey,
+        "wave {project} has no respondents ({}): its records need no grant",
+        wave.kind.name()
+    );
+    let today = now.date_naive();
+    anyhow::ensure!(*until >= today, "--until {until} is past; give a day from {today} on");
+    anyhow::ensure!(
+        *until <= today + LONGEST,
+        "--until {until} is more than 30 days off; the last day allowed is {}",
+        today + LONGEST
+    );
+    let purpose = purpose.trim();
+    anyhow::ensure!(!purpose.is_empty(), "--purpose is empty; say what the records are opened for");
+    let user = installation.accounts.find(login)?;
+    let target = Target { project: Some(wave.id), organisation: wave.organisation.as_deref(), area: None };
+    let opener = crate::people::Person {
+        id: user.id,
+        role: user.role,
+        reach: user.reach.clone(),
+        second_factor: false,
+    };
+    decide(&opener, Action::OpenRecords, target)
+        .map_err(|why| anyhow::anyhow!("{login} may not open records: {why}"))?;
+    let second = installation.accounts.find(approver)?;
+    anyhow::ensure!(
+        second.id != user.id,
+        "--approver {approver}: nobody approves a grant to themselves; name another person"
+    );
+    let password = match secret_of("LANGNGHE_APPROVER_PASSWORD") {
+        Some(password) => password,
+        None => ask(&format!("Mật khẩu của {approver} (password): "), "LANGNGHE_APPROVER_PASSWORD")?,
+    };
+    let code = match secret_of("LANGNGHE_APPROVER_TOTP") {
+        Some(code) => code,
+        None => ask(&format!("Mã xác thực của {approver} (code): "), "LANGNGHE_APPROVER_TOTP")?,
+    };
+    let person = installation.accounts.approve(approver, &password, &code, now)?;
+    decide(&person, Action::ApproveGrant, target)
+        .map_err(|why| anyhow::anyhow!("--approver {approver} may not approve: {why}"))?;
+    let grant = installation.field.transaction(|db| {
+        let grant = db.create_grant(wave.id, user.id, person.id, purpose, *until, now)?;
+        db.append_audit(
+            installation.who(),
+            "grant given",
+            &serde_json::json!({
+                "project": wave.id, "user": user.id, "approver": person.id, "until": until, "purpose": purpose,
+            })
+            .to_string(),
+            now,
+        )?;
+        Ok::<_, crate::db::Error>(grant)
+    })?;
+    println!("{login}: đợt {} đến hết ngày {} (until the end of {})", wave.id, grant.until, grant.until);
+    Ok(())
+}

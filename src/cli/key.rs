@@ -1,0 +1,133 @@
+//! `langnghe key`: the keys of a wave and of its custodian (protection.md rule 9; the ceremony is in docs/keys.md).
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use super::user::{Installation, ask, secret_of};
+use crate::config::DataPlace;
+use crate::db::ProjectKind;
+use crate::keys::{self, Passphrase};
+
+const VARIABLE: &str = "LANGNGHE_KEY_PASSPHRASE";
+
+/// Khóa của đợt khảo sát · Keys
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Khóa của người giữ khóa, tạo trên máy riêng · The custodian's key, made on the custodian's own machine
+    #[command(after_help = "Example: langnghe key custodian --output custodian-2026")]
+    Custodian {
+        /// File of the private half; the public half is written beside it as FILE.pub
+        #[arg(long, value_name = "F")]
+        output: PathBuf,
+    },
+    /// Tạo khóa cho một đợt · Make the keys of a wave
+    #[command(after_help = "Example: langnghe key create 1 --custodian custodian-2026.pub")]
+    Create {
+        #[arg(value_name = "ID")]
+        wave: i64,
+        /// Public half of the custodian's key
+        #[arg(long, value_name = "F.pub")]
+        custodian: PathBuf,
+        #[command(flatten)]
+        place: DataPlace,
+    },
+    /// Khôi phục khóa từ bản của người giữ khóa · Put the keys of a wave back from the custodian's copy
+    #[command(
+        after_help = "Example: langnghe key restore 1 --escrow wave-1.escrow --custodian-key custodian-2026"
+    )]
+    Restore {
+        #[arg(value_name = "ID")]
+        wave: i64,
+        /// The copy that was made with the keys
+        #[arg(long, value_name = "F")]
+        escrow: PathBuf,
+        /// Private half of the custodian's key; its passphrase is asked, or taken from LANGNGHE_CUSTODIAN_PASSPHRASE
+        #[arg(long, env = "LANGNGHE_CUSTODIAN_KEY", value_name = "F")]
+        custodian_key: PathBuf,
+        #[command(flatten)]
+        place: DataPlace,
+    },
+}
+
+pub fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Custodian { output } => {
+            let public = keys::create_custodian(output, &new_passphrase()?)?;
+            println!("{}\n{}", output.display(), public.display());
+            eprintln!(
+                "Giữ {} và mật khẩu của nó ở hai nơi an toàn khác nhau; chỉ đưa {} lên máy chủ. \
+                 (Keep the first file and its passphrase in two safe places apart; only the second goes to a server.)",
+                output.display(),
+                public.display()
+            );
+            Ok(())
+        }
+        Command::Create { wave, custodian, place } => {
+            let custodian = keys::load_custodian_public(custodian)?;
+            let installation = Installation::open(place)?;
+            let project = installation.field.read(|db| db.find_project(*wave))?;
+            let Some(project) = project else {
+                anyhow::bail!("there is no wave {wave}; see `langnghe project list`")
+            };
+            anyhow::ensure!(
+                project.kind == ProjectKind::Survey,
+                "wave {wave} has no respondents ({}): it got its key when it was made",
+                project.kind.name()
+            );
+            let escrow = installation.keys.create_survey(*wave, &custodian, &new_passphrase()?)?;
+            installation.log("keys made", serde_json::json!({ "project": wave }))?;
+            println!("{}", escrow.display());
+            eprintln!(
+                "Chuyển {} cho người giữ khóa: không có nó và mật khẩu thì dữ liệu của đợt này không mở lại được. \
+                 (Give this copy to the custodian: without it and without the passphrase nothing of this wave opens again.)",
+                escrow.display()
+            );
+            Ok(())
+        }
+        Command::Restore { wave, escrow, custodian_key, place } => {
+            let installation = Installation::open(place)?;
+            let own = match secret_of("LANGNGHE_CUSTODIAN_PASSPHRASE") {
+                Some(own) => own,
+                None => ask(
+                    "Mật khẩu của người giữ khóa (the custodian's passphrase): ",
+                    "LANGNGHE_CUSTODIAN_PASSPHRASE",
+                )?,
+            };
+            let custodian = keys::load_custodian(custodian_key, &Passphrase::new(own))?;
+            installation.keys.restore_survey(*wave, escrow, &custodian, &new_passphrase()?)?;
+            installation.log("keys restored", serde_json::json!({ "project": wave }))?;
+            println!("{}", installation.keys.file_of(*wave).display());
+            Ok(())
+        }
+    }
+}
+
+/// A passphrase to seal with, from the environment or asked twice.
+fn new_passphrase() -> anyhow::Result<Passphrase> {
+    if let Some(passphrase) = secret_of(VARIABLE) {
+        return Ok(Passphrase::new(passphrase));
+    }
+    let first = ask("Mật khẩu của khóa (passphrase): ", VARIABLE)?;
+    anyhow::ensure!(
+        first == ask("Nhập lại (again): ", VARIABLE)?,
+        "hai lần nhập không giống nhau (the two passphrases differ); try again"
+    );
+    Ok(Passphrase::new(first))
+}
+
+/// The passphrase that opens the keys of surveys: from the environment, a systemd credential, or asked.
+pub(super) fn passphrase() -> anyhow::Result<Option<Passphrase>> {
+    if let Some(passphrase) = secret_of(VARIABLE) {
+        return Ok(Some(Passphrase::new(passphrase)));
+    }
+    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+        let file = PathBuf::from(folder).join("langnghe-key-passphrase");
+        if let Ok(text) = std::fs::read_to_string(file) {
+            return Ok(Some(Passphrase::new(text.trim_end_matches(['\r', '\n']))));
+        }
+    }
+    if std::io::stdin().is_terminal() {
+        return Ok(Some(Passphrase::new(ask("Mật khẩu của khóa (passphrase of the keys): ", VARIABLE)?)));
+    }
+    Ok(None)
+}
