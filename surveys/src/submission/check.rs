@@ -1,11 +1,11 @@
 //! Judges a submission by its form: every problem, not the first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::chance::Chance;
 use crate::expression::{Dialect, Moment, NodeId, Tree};
-use crate::form::{Compiled, Interview, Item, Setup};
+use crate::form::{Compiled, Interview, Item, Origins, Setup};
 use crate::question_type::Stored;
 use crate::questionnaire::SEAL;
 
@@ -174,7 +174,7 @@ struct Checker<'c> {
     form: &'c Compiled,
     tree: &'c Tree,
     interview: &'c Interview<'c>,
-    origins: &'c HashMap<NodeId, NodeId>,
+    origins: &'c Origins,
     problems: Vec<Problem>,
 }
 
@@ -198,7 +198,7 @@ impl Checker<'_> {
         };
         let form = self.form;
         let item = &form.items[index];
-        let origin = self.origins.get(&node).copied();
+        let origin = self.origins.get(node);
         if !self.interview.tree.get(node).relevant {
             // One problem for the topmost node: what lies inside follows from it.
             if let Some(origin) = origin
@@ -251,14 +251,13 @@ impl Checker<'_> {
             self.add(node, Rule::Type, format!("`{text}` không đúng kiểu dữ liệu của câu hỏi."));
             return;
         }
-        if let Some(codes) = self.interview.codes(node) {
-            let known: HashSet<&str> = codes.iter().map(String::as_str).collect();
+        if let Some(offer) = self.interview.offer(node) {
             let given: Vec<&str> = if stored == Stored::Choice {
                 vec![text.as_str()]
             } else {
                 text.split_whitespace().collect()
             };
-            let strange: Vec<&str> = given.iter().filter(|code| !known.contains(**code)).copied().collect();
+            let strange: Vec<&str> = given.iter().filter(|code| !offer.has(code)).copied().collect();
             let mut once = HashSet::new();
             let doubled = given.iter().any(|code| !once.insert(*code));
             if !strange.is_empty() {
@@ -266,7 +265,7 @@ impl Checker<'_> {
                 self.add(node, Rule::Choice, format!("Mã `{strange}` không có trong danh sách lựa chọn."));
                 return;
             }
-            if doubled || (stored == Stored::Ranking && once.len() != known.len()) {
+            if doubled || (stored == Stored::Ranking && once.len() != offer.len()) {
                 self.add(node, Rule::Choice, format!("Các mã `{text}` bị lặp hoặc thiếu."));
                 return;
             }

@@ -62,18 +62,21 @@ fn check_references(
     text: &str,
     problems: &mut Vec<Problem>,
 ) {
-    let errors: Vec<ReferenceError> = match references(text) {
-        Ok(found) => found.iter().filter_map(|reference| outline.resolve(reference.name).err()).collect(),
-        Err(error) => vec![error],
+    let (found, malformed) = match references(text) {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error)),
     };
-    for error in errors {
+    let unresolved = found.iter().filter_map(|reference| outline.resolve(reference.name).err());
+    for error in unresolved.chain(malformed) {
         let (vietnamese, suggestion) = match &error {
             ReferenceError::Malformed { text } => {
                 (format!("`{text}` không đúng cách viết; hãy viết `${{tên}}`"), None)
             }
             ReferenceError::Unknown { name } => {
                 let names = outline.places.iter().map(|place| place.node.name.as_str());
-                let near = Questionnaire::nearest(names, name).map(|near| format!("${{{near}}}"));
+                // Thousands of wrong names, each compared with thousands of questions, take minutes.
+                let near = if problems.len() < 50 { Questionnaire::nearest(names, name) } else { None };
+                let near = near.map(|near| format!("${{{near}}}"));
                 (format!("`${{{name}}}` không phải là câu hỏi nào"), near)
             }
             ReferenceError::Ambiguous { name, paths } => {
@@ -212,12 +215,13 @@ fn check_repeats(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
 /// Names that rows do not show: of loops, counters, `_other`.
 fn check_names(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
     let mut paths = HashSet::new();
+    let mut told: HashSet<(String, u32)> =
+        problems.iter().filter_map(|problem| Some((problem.sheet.clone(), problem.row?))).collect();
     for place in &outline.places {
         let Position { sheet, row } = &place.node.position;
         let name = &place.node.name;
         let is_new = paths.insert(place.path.as_str());
-        let told = problems.iter().any(|problem| problem.row == Some(*row) && problem.sheet == *sheet);
-        if told || (is_new && is_xml_name(name)) {
+        if (is_new && is_xml_name(name)) || !told.insert((sheet.clone(), *row)) {
             continue;
         }
         problems.push(

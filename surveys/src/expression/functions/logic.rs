@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::expression::evaluate::EvaluateError;
 use crate::expression::function::Function;
@@ -38,6 +38,9 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
     }))
 }
 
+/// Bytes that one compiled pattern may take.
+const MOST_PATTERN: usize = 1 << 20;
+
 thread_local! {
     /// Patterns are few and their compilation is slow.
     static PATTERNS: RefCell<HashMap<(String, bool), Regex>> = RefCell::default();
@@ -52,11 +55,11 @@ fn matches(text: &str, pattern: &str, whole: bool) -> std::result::Result<bool, 
         let source = if whole { format!("^(?:{pattern})$") } else { pattern.to_owned() };
         // `\d` and `\w` mean ASCII in both engines, while letters of any script stand for themselves.
         let source = ascii_classes(&source);
-        let compiled = Regex::new(&source).map_err(|_| {
+        let compiled = RegexBuilder::new(&source).size_limit(MOST_PATTERN).build().map_err(|_| {
             EvaluateError::new(format!("`{pattern}` is not a regular expression that can be read"))
         })?;
         let answer = compiled.is_match(text);
-        if patterns.len() > 1_000 {
+        if patterns.len() > 200 {
             patterns.clear();
         }
         patterns.insert(key, compiled);
