@@ -9,6 +9,7 @@ use surveys::answer::{Options, answer};
 use surveys::expression::{Dialect, Expression, Moment};
 use surveys::form::Compiled;
 use surveys::submission::{self, Rule};
+use surveys::xform;
 use surveys::xlsform::{self, Problem};
 use zip::write::SimpleFileOptions;
 
@@ -216,6 +217,32 @@ fn repeats_in_repeats_do_not_fill_the_memory() {
         ),
     );
     interview(&compile(&free));
+    assert!(start.elapsed() < LONG);
+}
+
+/// Each attribute was compared with all before it, each instance of a repeat counted from the first.
+#[test]
+fn submissions_of_many_attributes_or_repeats_are_read_at_once() {
+    let form = compile(
+        "
+| survey |              |      |       |             |
+|        | type         | name | label | calculation |
+|        | begin repeat | r    | R     |             |
+|        | integer      | n    | N     |             |
+|        | calculate    | all  |       | sum(${n})   |
+|        | end repeat   |      |       |             |
+",
+    );
+    let start = Instant::now();
+    let attributes: String = (0..200_000).map(|n| format!(" a{n}=''")).collect();
+    assert!(submission::head(format!("<data{attributes}/>").as_bytes()).is_err());
+    assert!(xform::read(format!("<data{attributes}/>").as_bytes()).is_err());
+    let repeats = "<r><n>x</n></r>".repeat(100_000);
+    let xml = format!("<data id='form'>{repeats}</data>");
+    assert_eq!(broken(&form, &xml), [Rule::Structure]);
+    let submission = submission::read(&form, xml.as_bytes()).expect("readable");
+    let answers = submission::answers(&form, &submission);
+    assert_eq!(answers[199_998].path, "/data/r[100000]/n");
     assert!(start.elapsed() < LONG);
 }
 

@@ -213,6 +213,11 @@ impl Tree {
     /// Place among the siblings of its name, from 1.
     pub fn position(&self, id: NodeId) -> usize {
         let Some(parent) = self.get(id).parent else { return 1 };
+        // Whatever the order of the list, a number that is found stands where it was found.
+        let alike = self.wide.get(&parent).and_then(|names| names.get(&self.get(id).name));
+        if let Some(Ok(before)) = alike.map(|alike| alike.binary_search(&id)) {
+            return before + 1;
+        }
         let before = self.children(parent).iter().take_while(|child| **child != id);
         1 + before.filter(|child| self.get(**child).name == self.get(id).name).count()
     }

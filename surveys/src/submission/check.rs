@@ -11,6 +11,10 @@ use crate::questionnaire::SEAL;
 
 use super::Submission;
 
+/// Elements of a submission whose rules are judged. What each instance of a repeat reads of all others
+/// takes the square of their number; 5,000 questions with some repeats have 10,000.
+const MOST_JUDGED: usize = 30_000;
+
 /// One breach of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -84,6 +88,14 @@ pub fn check_with(form: &Compiled, submission: &Submission, judge: Judge) -> Vec
     structure(form, submission, &mut problems);
     let tree = &submission.tree;
     if *tree.get(tree.root()).name != *form.root {
+        return problems;
+    }
+    if tree.len() > MOST_JUDGED {
+        problems.push(Problem {
+            node: format!("/{}", form.root),
+            rule: Rule::Structure,
+            message: format!("Phiếu có hơn {MOST_JUDGED} phần tử nên không kiểm được câu trả lời."),
+        });
         return problems;
     }
     let now = judge.now.or_else(|| own_clock(form, tree, judge.zone));
