@@ -208,14 +208,10 @@ fn repeats_in_repeats_do_not_fill_the_memory() {
     let start = Instant::now();
     interview(&compile(&form));
     assert!(start.elapsed() < LONG);
-    let free = form.replace("1000000000", "").replace("| survey |", "| survey |").replace(
-        "| | text | q | Q | |\n",
-        &format!(
-            "{}| | text | q | Q | |\n{}",
-            (4..30).map(|depth| format!("| | begin repeat | r{depth} | R | |\n")).collect::<String>(),
-            "| | end repeat | | | |\n".repeat(26)
-        ),
-    );
+    let deeper: String = (4..30).map(|depth| format!("| | begin repeat | r{depth} | R | |\n")).collect();
+    let ends = "| | end repeat | | | |\n".repeat(26);
+    let question = "| | text | q | Q | |\n";
+    let free = form.replace("1000000000", "").replace(question, &format!("{deeper}{question}{ends}"));
     interview(&compile(&free));
     assert!(start.elapsed() < LONG);
 }
