@@ -139,6 +139,7 @@ impl Respondent<'_, '_> {
             if !steps.is_finite() || steps < 0.0 {
                 return None;
             }
+            let steps = steps.min(1e9);
             for _ in 0..TRIES {
                 let number =
                     start + step.abs().copysign(end - start) * self.chance.below(steps as usize + 1) as f64;

@@ -195,6 +195,9 @@ impl Respondent<'_, '_> {
         });
         let due = numbers.max().unwrap_or_else(|| 1 + self.chance.below(self.options.most_repeats.max(1)));
         for _ in 1..due {
+            if self.interview.is_full() {
+                break;
+            }
             self.interview.add_repeat(item, parent);
         }
         self.interview.recompute();

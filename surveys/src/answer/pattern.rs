@@ -8,6 +8,8 @@ use crate::chance::Chance;
 /// Repetition without an upper bound goes on to one of these.
 const MOST: std::ops::Range<usize> = 3..16;
 const DEEPEST: usize = 20;
+/// Counts in counts multiply; a text of more parts is given up.
+const MOST_PARTS: usize = 10_000;
 
 /// A random text for the pattern; `None` where it uses what this does not read. The caller tries the
 /// text against the pattern all the same.
@@ -19,8 +21,9 @@ pub(super) fn example(pattern: &str, chance: &mut Chance) -> Option<String> {
         return None;
     }
     let mut text = String::new();
-    write(&tree, chance, &mut text);
-    Some(text)
+    let mut left = MOST_PARTS;
+    write(&tree, chance, &mut text, &mut left);
+    (left > 0).then_some(text)
 }
 
 enum Part {
@@ -30,13 +33,17 @@ enum Part {
     Times(Box<Part>, usize, usize),
 }
 
-fn write(alternatives: &[Vec<Part>], chance: &mut Chance, text: &mut String) {
+fn write(alternatives: &[Vec<Part>], chance: &mut Chance, text: &mut String, left: &mut usize) {
     for part in &alternatives[chance.below(alternatives.len())] {
-        write_part(part, chance, text);
+        write_part(part, chance, text, left);
     }
 }
 
-fn write_part(part: &Part, chance: &mut Chance, text: &mut String) {
+fn write_part(part: &Part, chance: &mut Chance, text: &mut String, left: &mut usize) {
+    *left = left.saturating_sub(1);
+    if *left == 0 {
+        return;
+    }
     match part {
         Part::Class(ranges) => {
             let (from, to) = ranges[chance.below(ranges.len())];
@@ -44,11 +51,11 @@ fn write_part(part: &Part, chance: &mut Chance, text: &mut String) {
             let code = u32::from(from) + chance.below(span) as u32;
             text.push(char::from_u32(code).unwrap_or(from));
         }
-        Part::Group(alternatives) => write(alternatives, chance, text),
+        Part::Group(alternatives) => write(alternatives, chance, text, left),
         Part::Times(inner, fewest, most) => {
             let times = fewest + chance.below(most - fewest + 1);
             for _ in 0..times {
-                write_part(inner, chance, text);
+                write_part(inner, chance, text, left);
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Evaluates a syntax tree at a node.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use crate::chance::Chance;
 use crate::question_type::Stored;
 
 use super::Dialect;
+use super::budget;
+use super::columns::ITEM;
 use super::dates::Moment;
 use super::functions;
 use super::numbers::{java_stored, plain_number};
@@ -114,6 +117,7 @@ pub(super) struct At<'e> {
 }
 
 pub(super) fn evaluate(expr: &Expr, scope: &Scope<'_>) -> Result<Value, EvaluateError> {
+    budget::begin();
     value(expr, scope, At { instance: None, node: scope.node, position: None, plain: false })
 }
 
@@ -262,12 +266,9 @@ fn union(a: Value, b: Value) -> Result<Value, EvaluateError> {
                 return Ok(Value::Nodes(b));
             }
             if a.instance == b.instance && a.attribute == b.attribute {
-                for node in b.nodes {
-                    if !a.nodes.contains(&node) {
-                        a.nodes.push(node);
-                    }
-                }
+                a.nodes.extend(b.nodes);
                 a.nodes.sort_unstable();
+                a.nodes.dedup();
             }
             Ok(Value::Nodes(a))
         }
@@ -288,6 +289,7 @@ fn compare(operator: Operator, a: &Value, b: &Value, scope: &Scope<'_>) -> Resul
         })
     };
     let (left, right) = (parts(a, b)?, parts(b, a)?);
+    budget::spend(left.len().saturating_mul(right.len()))?;
     for x in &left {
         for y in &right {
             if compare_single(operator, x, y, scope)? {
@@ -425,7 +427,14 @@ fn stepped(
         !primary || node.relevant || (scope.dialect() == Dialect::WebForms && node.children.is_empty())
     };
     let mut found: Vec<NodeId> = Vec::new();
+    let mut seen: HashSet<NodeId> = HashSet::new();
     for &node in &set.nodes {
+        if let Some(mut items) = looked_up(set, node, step, tree, scope)? {
+            for predicate in &step.predicates[1..] {
+                items = filtered(items, set.instance.as_deref(), predicate, scope)?;
+            }
+            return Ok(items);
+        }
         let mut candidates: Vec<NodeId> = match (step.axis, &step.test) {
             (Axis::Child, Test::Name(name)) => tree.named(node, name).filter(there).collect(),
             (Axis::Child, Test::Any) => tree.children(node).iter().copied().filter(there).collect(),
@@ -453,6 +462,7 @@ fn stepped(
                 candidates = vec![own];
             }
         }
+        budget::spend(candidates.len() + 1)?;
         for predicate in &step.predicates {
             candidates = filtered(candidates, set.instance.as_deref(), predicate, scope)?;
         }
@@ -461,11 +471,49 @@ fn stepped(
         }
         // Several repeats lead up to one parent, which counts once.
         let may_double = matches!(step.axis, Axis::Parent | Axis::DescendantOrSelf);
-        found.extend(
-            candidates.into_iter().filter(|id| !may_double || !found.contains(id)).collect::<Vec<_>>(),
-        );
+        found.extend(candidates.into_iter().filter(|id| !may_double || seen.insert(*id)));
     }
     Ok(found)
+}
+
+/// What the first predicate of `root/item[column = value]` leaves of a secondary instance, looked up
+/// in the column; `None` where the items have to be tried one by one.
+fn looked_up(
+    set: &NodeSet,
+    node: NodeId,
+    step: &Step,
+    tree: &Tree,
+    scope: &Scope<'_>,
+) -> Result<Option<Vec<NodeId>>, EvaluateError> {
+    let (Some(instance), Some(first), [_]) = (&set.instance, step.predicates.first(), &set.nodes[..]) else {
+        return Ok(None);
+    };
+    let items = matches!(&step.test, Test::Name(name) if name == ITEM);
+    if step.axis != Axis::Child || !items || node != tree.root() {
+        return Ok(None);
+    }
+    looked_up_by(first, instance, tree, scope)
+}
+
+fn looked_up_by(
+    predicate: &Expr,
+    instance: &str,
+    tree: &Tree,
+    scope: &Scope<'_>,
+) -> Result<Option<Vec<NodeId>>, EvaluateError> {
+    if let Expr::Binary(Operator::And, left, right) = predicate
+        && syntax::ignores_position(predicate)
+    {
+        return match looked_up_by(left, instance, tree, scope)? {
+            Some(items) => filtered(items, Some(instance), right, scope).map(Some),
+            None => Ok(None),
+        };
+    }
+    let found = equality(predicate, Some(instance), scope)?;
+    Ok(found.map(|(column, texts)| {
+        let blank = scope.dialect() == Dialect::JavaRosa && texts.iter().any(String::is_empty);
+        tree.column(column).items(&texts, blank)
+    }))
 }
 
 fn fits(tree: &Tree, id: NodeId, test: &Test) -> bool {
@@ -482,6 +530,7 @@ fn filtered(
     scope: &Scope<'_>,
 ) -> Result<Vec<NodeId>, EvaluateError> {
     let size = candidates.len();
+    budget::spend(size)?;
     if let (Expr::Number(number), Dialect::WebForms) = (predicate, scope.dialect()) {
         let found = candidates.into_iter().enumerate().find(|(i, _)| (i + 1) as f64 == *number);
         return Ok(found.map(|(_, node)| node).into_iter().collect());

@@ -4,6 +4,8 @@
 //! read the same expression differently in places ([`Dialect`]); the differences are those of the
 //! trap table of the form language, each at its place in `values` and `functions`.
 
+mod budget;
+mod columns;
 mod dates;
 mod evaluate;
 mod function;
@@ -21,6 +23,7 @@ mod values;
 
 use std::fmt;
 
+pub(crate) use columns::Column;
 pub use dates::{Moment, format_moment};
 pub use evaluate::{Environment, EvaluateError, Lookups, NoLookups, Scope};
 pub use function::Function;

@@ -7,12 +7,12 @@ use super::syntax::{Axis, Expr, Operator, Path, Start, Step, Test};
 
 /// Deep enough for any form, shallow enough for any stack.
 const DEEPEST: usize = 200;
-/// Most operators of one strength in a row.
+/// Most operators of one expression: each is a level of its tree, which is walked to the bottom.
 const LONGEST: usize = 2_000;
 
 pub(super) fn parse(source: &str) -> Result<Expr, ParseError> {
     let tokens = tokens(source)?;
-    let mut parser = Parser { source, tokens, next: 0, depth: 0 };
+    let mut parser = Parser { source, tokens, next: 0, depth: 0, operators: 0 };
     if parser.tokens.is_empty() {
         return Err(parser.fail("the expression is empty"));
     }
@@ -31,6 +31,7 @@ struct Parser<'a> {
     tokens: Vec<Spanned>,
     next: usize,
     depth: usize,
+    operators: usize,
 }
 
 /// Loosest first; operators of one row associate to the left.
@@ -100,17 +101,17 @@ impl Parser<'_> {
     fn binary_row(&mut self, level: usize) -> Result<Expr, ParseError> {
         let Some(row) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.binary(level + 1)?;
-        for _ in 0..LONGEST {
+        loop {
             let operator = match self.peek() {
                 Some(Token::Mark(mark) | Token::Word(mark)) => row.iter().find(|(word, _)| word == mark),
                 _ => None,
             };
             let Some((_, operator)) = operator else { return Ok(left) };
+            self.one_operator_more()?;
             self.next += 1;
             let right = self.binary(level + 1)?;
             left = Expr::Binary(*operator, Box::new(left), Box::new(right));
         }
-        Err(self.fail("the expression is too long; split it over several calculations"))
     }
 
     fn unary(&mut self) -> Result<Expr, ParseError> {
@@ -119,12 +120,18 @@ impl Parser<'_> {
             return Ok(Expr::Negate(Box::new(inner)));
         }
         let mut left = self.path()?;
-        for _ in 0..LONGEST {
-            if !self.take("|") {
-                return Ok(left);
-            }
+        while self.take("|") {
+            self.one_operator_more()?;
             let right = self.path()?;
             left = Expr::Binary(Operator::Union, Box::new(left), Box::new(right));
+        }
+        Ok(left)
+    }
+
+    fn one_operator_more(&mut self) -> Result<(), ParseError> {
+        self.operators += 1;
+        if self.operators <= LONGEST {
+            return Ok(());
         }
         Err(self.fail("the expression is too long; split it over several calculations"))
     }

@@ -1,6 +1,9 @@
 //! The instance tree that expressions read: the primary instance or a secondary one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use super::columns::{Column, Columns};
 
 /// A node of one [`Tree`]. [`NodeId::DOCUMENT`] is the document, whose only child is the root element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,10 +47,17 @@ pub struct Node {
     pub place: Option<u32>,
 }
 
+/// Children from which on a parent finds them by name in a table: forms without groups have
+/// thousands of questions side by side.
+const WIDE: usize = 64;
+
 /// A tree of elements. Nodes keep their id for the life of the tree.
 #[derive(Clone, Debug)]
 pub struct Tree {
     nodes: Vec<Node>,
+    /// Children by name, in their order, of each parent that once had more than [`WIDE`].
+    wide: HashMap<NodeId, HashMap<Arc<str>, Vec<NodeId>>>,
+    columns: Columns,
 }
 
 impl Tree {
@@ -63,7 +73,7 @@ impl Tree {
             kind: Kind::Text,
             place: None,
         };
-        let mut tree = Self { nodes: vec![document] };
+        let mut tree = Self { nodes: vec![document], wide: HashMap::new(), columns: Columns::default() };
         let root = tree.add(NodeId::DOCUMENT, Arc::from(root));
         (tree, root)
     }
@@ -83,8 +93,9 @@ impl Tree {
     pub fn insert(&mut self, parent: NodeId, at: usize, name: Arc<str>) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         let relevant = self.nodes[parent.index()].relevant;
+        self.columns.forget();
         self.nodes.push(Node {
-            name,
+            name: name.clone(),
             parent: Some(parent),
             children: Vec::new(),
             text: String::new(),
@@ -94,8 +105,32 @@ impl Tree {
             place: None,
         });
         let children = &mut self.nodes[parent.index()].children;
+        let last = at >= children.len();
         children.insert(at.min(children.len()), id);
+        if children.len() > WIDE || self.wide.contains_key(&parent) {
+            self.enter(parent, id, &name, last);
+        }
         id
+    }
+
+    /// Notes a new child of a wide parent under its name.
+    fn enter(&mut self, parent: NodeId, id: NodeId, name: &Arc<str>, last: bool) {
+        let children = &self.nodes[parent.index()].children;
+        let Some(names) = self.wide.get_mut(&parent) else {
+            let mut names: HashMap<Arc<str>, Vec<NodeId>> = HashMap::new();
+            for child in children {
+                names.entry(self.nodes[child.index()].name.clone()).or_default().push(*child);
+            }
+            self.wide.insert(parent, names);
+            return;
+        };
+        let alike = names.entry(name.clone()).or_default();
+        if last || alike.is_empty() {
+            alike.push(id);
+        } else {
+            let same = |child: &&NodeId| self.nodes[child.index()].name == *name;
+            *alike = children.iter().filter(same).copied().collect();
+        }
     }
 
     /// Adds an element with a text.
@@ -108,7 +143,13 @@ impl Tree {
     /// Takes an element out of its parent.
     pub fn remove(&mut self, id: NodeId) {
         if let Some(parent) = self.nodes[id.index()].parent.take() {
+            self.columns.forget();
             self.nodes[parent.index()].children.retain(|child| *child != id);
+            if let Some(names) = self.wide.get_mut(&parent)
+                && let Some(alike) = names.get_mut(&self.nodes[id.index()].name)
+            {
+                alike.retain(|child| *child != id);
+            }
         }
     }
 
@@ -116,7 +157,10 @@ impl Tree {
         &self.nodes[id.index()]
     }
 
+    /// A node to be changed: its text, attributes, relevance, kind and place. Its name and children
+    /// stay as they are.
     pub fn get_mut(&mut self, id: NodeId) -> &mut Node {
+        self.columns.forget();
         &mut self.nodes[id.index()]
     }
 
@@ -135,7 +179,18 @@ impl Tree {
 
     /// The children of that name.
     pub fn named<'a>(&'a self, id: NodeId, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
-        self.children(id).iter().copied().filter(move |child| &*self.get(*child).name == name)
+        let children = self.children(id);
+        let names = if children.len() > WIDE { self.wide.get(&id) } else { None };
+        let (candidates, all_fit) = match names {
+            Some(names) => (names.get(name).map_or(&[][..], Vec::as_slice), true),
+            None => (children, false),
+        };
+        candidates.iter().copied().filter(move |child| all_fit || &*self.get(*child).name == name)
+    }
+
+    /// The items (`root/item`) of a secondary instance by the text of their first `column`.
+    pub(crate) fn column(&self, column: &str) -> Arc<Column> {
+        self.columns.get(self, column)
     }
 
     /// The nodes around it, innermost first, without the document.
@@ -158,6 +213,11 @@ impl Tree {
     /// Place among the siblings of its name, from 1.
     pub fn position(&self, id: NodeId) -> usize {
         let Some(parent) = self.get(id).parent else { return 1 };
+        // Whatever the order of the list, a number that is found stands where it was found.
+        let alike = self.wide.get(&parent).and_then(|names| names.get(&self.get(id).name));
+        if let Some(Ok(before)) = alike.map(|alike| alike.binary_search(&id)) {
+            return before + 1;
+        }
         let before = self.children(parent).iter().take_while(|child| **child != id);
         1 + before.filter(|child| self.get(**child).name == self.get(id).name).count()
     }

@@ -50,6 +50,15 @@ pub(super) fn compile(
         by_name.entry(item.name.to_string()).or_default().push(i);
     }
     let (dependents, rank) = dependencies::order(&items, &by_path);
+    let mut triggered = vec![Vec::new(); items.len()];
+    for (target, item) in items.iter().enumerate() {
+        for trigger in item.triggers.iter().filter(|trigger| **trigger != target) {
+            let targets: &mut Vec<usize> = &mut triggered[*trigger];
+            if targets.last() != Some(&target) {
+                targets.push(target);
+            }
+        }
+    }
     Ok(Compiled {
         form_id: form.settings.form_id.clone(),
         version: form.settings.version.clone(),
@@ -61,6 +70,7 @@ pub(super) fn compile(
         labels,
         dependents,
         rank,
+        triggered,
     })
 }
 
@@ -190,7 +200,8 @@ impl Compiler<'_> {
         let filter = source.filter.as_deref().map_or_else(String::new, |filter| format!("[{filter}]"));
         let text = format!("instance('{list}')/root/item{filter}");
         let nodes = self.written(Some(index), index, "choice_filter", &text, Usage::Filter)?;
-        Some(Choices { nodes, value: Some(value), list, absent })
+        let whole = source.filter.is_none() && !absent;
+        Some(Choices { nodes, value: Some(value), list, whole, absent })
     }
 
     /// `select_one ${q}`: the instances of q's repeat in which it is answered.
@@ -207,7 +218,13 @@ impl Compiler<'_> {
         };
         let text = format!("{nodeset}[{filter}]");
         let nodes = self.written(Some(index), index, "type", &text, Usage::Nodeset)?;
-        Some(Choices { nodes, value: Some(name.to_owned()), list: String::new(), absent: false })
+        Some(Choices {
+            nodes,
+            value: Some(name.to_owned()),
+            list: String::new(),
+            whole: false,
+            absent: false,
+        })
     }
 
     fn expression(&mut self, index: usize, column: &'static str, text: Option<&str>) -> Option<Expression> {

@@ -14,7 +14,8 @@ pub(super) fn order(items: &[Item], by_path: &HashMap<String, usize>) -> (Vec<Ve
     let mut waiting = vec![0_usize; items.len()];
     let mut add = |read: usize, by: usize| {
         let list: &mut Vec<usize> = &mut dependents[read];
-        if !list.contains(&by) {
+        // Items come in order, so that one that stands there already stands last.
+        if list.last() != Some(&by) {
             list.push(by);
             if read != by {
                 waiting[by] += 1;

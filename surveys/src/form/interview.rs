@@ -7,7 +7,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::chance::Chance;
-use crate::expression::{Dialect, Environment, EvaluateError, Expression, Moment, NodeId, Scope, Tree};
+use crate::expression::{
+    Column, Dialect, Environment, EvaluateError, Expression, Moment, NodeId, Scope, Tree,
+};
 use crate::question_type::Stored;
 
 use super::{Compiled, Default, Role};
@@ -23,8 +25,52 @@ pub(crate) struct Miscounted {
     pub(crate) due: usize,
 }
 
+/// The submission's node for each node of an interview that has one.
+#[derive(Debug, Default)]
+pub(crate) struct Origins(Vec<Option<NodeId>>);
+
+impl Origins {
+    fn set(&mut self, node: NodeId, origin: NodeId) {
+        if self.0.len() <= node.index() {
+            self.0.resize(node.index() + 1, None);
+        }
+        self.0[node.index()] = Some(origin);
+    }
+
+    pub(crate) fn get(&self, node: NodeId) -> Option<NodeId> {
+        self.0.get(node.index()).copied().flatten()
+    }
+}
+
+/// The codes that a select offers.
+pub(crate) enum Offer {
+    Whole(Arc<Column>),
+    These(HashSet<String>),
+}
+
+impl Offer {
+    pub(crate) fn has(&self, code: &str) -> bool {
+        match self {
+            Self::Whole(column) => column.has(code),
+            Self::These(codes) => codes.contains(code),
+        }
+    }
+
+    /// How many different codes there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Whole(column) => column.len(),
+            Self::These(codes) => codes.len(),
+        }
+    }
+}
+
 /// No household has more; it bounds what a wrong `repeat_count` can cost.
 const MOST_REPEATS: usize = 1_000;
+/// Repeats in repeats multiply; none is added beyond so many nodes.
+const MOST_NODES: usize = 200_000;
+/// Changes that trigger changes; more come from questions that trigger each other in a circle.
+const MOST_TRIGGERED: usize = 50;
 
 /// What an interview takes from the world.
 #[derive(Clone, Debug)]
@@ -51,6 +97,8 @@ pub struct Interview<'f> {
     kept: HashSet<NodeId>,
     /// The number of repeats is as given, whatever the form's count says.
     restored: bool,
+    /// How many changes deep a trigger has been set off.
+    triggered: usize,
     /// Expressions that have no value, by node.
     errors: HashMap<NodeId, String>,
 }
@@ -71,26 +119,25 @@ impl<'f> Interview<'f> {
 
     /// An interview with the values of a submission, recomputed; with the submission's node for each
     /// node that has one. Calculations that cannot be repeated (chance, the clock, triggers) keep
-    /// their value.
-    pub fn restore(form: &'f Compiled, setup: Setup, submission: &Tree) -> (Self, HashMap<NodeId, NodeId>) {
+    /// their value. The submission's nodes carry their item.
+    pub(crate) fn restore(form: &'f Compiled, setup: Setup, submission: &Tree) -> (Self, Origins) {
         let mut interview = Self::empty(form, setup);
         interview.restored = true;
-        let mut origins = HashMap::new();
+        let mut origins = Origins::default();
         let (root, theirs) = (interview.tree.root(), submission.root());
-        origins.insert(root, theirs);
-        for item in form.top() {
-            interview.copy(item, root, submission, Some(theirs), &mut origins);
-        }
+        origins.set(root, theirs);
+        let top: Vec<usize> = form.top().collect();
+        interview.copy(&top, root, submission, Some(theirs), &mut origins);
         interview.create_meta(root);
         let meta = interview.tree.named(root, "meta").next();
         if let (Some(meta), Some(their_meta)) = (meta, submission.named(theirs, "meta").next()) {
-            origins.insert(meta, their_meta);
+            origins.set(meta, their_meta);
             let children = interview.tree.children(meta).to_vec();
             for node in children {
                 let name = interview.tree.get(node).name.clone();
                 if let Some(origin) = submission.named(their_meta, &name).next() {
                     interview.tree.get_mut(node).text = submission.get(origin).text.clone();
-                    origins.insert(node, origin);
+                    origins.set(node, origin);
                 }
             }
         }
@@ -114,6 +161,7 @@ impl<'f> Interview<'f> {
             dirty: BTreeSet::new(),
             kept: HashSet::new(),
             restored: false,
+            triggered: 0,
             errors: HashMap::new(),
         }
     }
@@ -166,45 +214,65 @@ impl<'f> Interview<'f> {
         node
     }
 
+    /// Copies the nodes of items that lie side by side.
     fn copy(
+        &mut self,
+        items: &[usize],
+        parent: NodeId,
+        submission: &Tree,
+        theirs: Option<NodeId>,
+        origins: &mut Origins,
+    ) {
+        let form = self.form;
+        let children = theirs.map_or(&[][..], |theirs| submission.children(theirs));
+        let place = |node: &NodeId| submission.get(*node).place.map(|place| place as usize);
+        let mut placed: Vec<(usize, NodeId)> =
+            children.iter().filter_map(|node| place(node).map(|place| (place, *node))).collect();
+        // Clients write nodes in the form's order, so that there is seldom anything to sort.
+        placed.sort_by_key(|(place, _)| *place);
+        let mut placed = placed.into_iter().peekable();
+        for &item in items {
+            let data = &form.items[item];
+            while placed.next_if(|(place, _)| *place < item).is_some() {}
+            let mut first = true;
+            loop {
+                let origin = placed.next_if(|(place, _)| *place == item).map(|(_, node)| node);
+                // A repeat may have no instance; everything else is there once.
+                if origin.is_none() && (data.is_repeat() || !first) {
+                    break;
+                }
+                if first || data.is_repeat() {
+                    self.copy_node(item, parent, submission, origin, origins);
+                }
+                first = false;
+            }
+        }
+    }
+
+    fn copy_node(
         &mut self,
         item: usize,
         parent: NodeId,
         submission: &Tree,
-        theirs: Option<NodeId>,
-        origins: &mut HashMap<NodeId, NodeId>,
+        origin: Option<NodeId>,
+        origins: &mut Origins,
     ) {
         let form = self.form;
         let data = &form.items[item];
-        let mut found: Vec<Option<NodeId>> = match theirs {
-            Some(theirs) => submission.named(theirs, &data.name).map(Some).collect(),
-            None => Vec::new(),
-        };
-        if !data.is_repeat() {
-            found.truncate(1);
-            if found.is_empty() {
-                found.push(None);
-            }
-        }
-        for origin in found {
-            let at = self.tree.children(parent).len();
-            let node = self.add_node(item, parent, at);
-            if let Some(origin) = origin {
-                origins.insert(node, origin);
+        let at = self.tree.children(parent).len();
+        let node = self.add_node(item, parent, at);
+        if let Some(origin) = origin {
+            origins.set(node, origin);
+            if data.children.is_empty() {
                 self.tree.get_mut(node).text = submission.text(origin).into_owned();
-                let unrepeatable = !data.triggers.is_empty()
-                    || data.calculation.as_ref().is_some_and(Expression::is_volatile);
-                if unrepeatable && !self.tree.get(node).text.is_empty() {
-                    self.kept.insert(node);
-                }
             }
-            for child in &data.children {
-                self.copy(*child, node, submission, origin, origins);
-            }
-            if !data.children.is_empty() {
-                self.tree.get_mut(node).text.clear();
+            let unrepeatable =
+                !data.triggers.is_empty() || data.calculation.as_ref().is_some_and(Expression::is_volatile);
+            if unrepeatable && !self.tree.get(node).text.is_empty() {
+                self.kept.insert(node);
             }
         }
+        self.copy(&data.children, node, submission, origin, origins);
     }
 
     /// Evaluates dynamic defaults of blank nodes at and under `top`, in document order.
@@ -286,6 +354,18 @@ impl<'f> Interview<'f> {
         choices.nodes.evaluate_texts(&scope, choices.value.as_deref()).ok()
     }
 
+    /// What [`Interview::codes`] gives, to be asked for single codes: a list that is offered whole is
+    /// not written out.
+    pub(crate) fn offer(&self, node: NodeId) -> Option<Offer> {
+        let choices = self.form.items[self.item(node)?].choices.as_ref()?;
+        if let (true, Some(value)) = (choices.whole, &choices.value)
+            && let Some(list) = self.form.instances.get(&choices.list)
+        {
+            return Some(Offer::Whole(list.column(value)));
+        }
+        self.codes(node).map(|codes| Offer::These(codes.into_iter().collect()))
+    }
+
     fn evaluate_stored(
         &self,
         expression: &Expression,
@@ -321,18 +401,24 @@ impl<'f> Interview<'f> {
         text.clone_into(&mut self.tree.get_mut(node).text);
         if let Some(item) = self.item(node) {
             self.mark_dependents(item);
-            self.trigger(item, node);
+            if self.triggered < MOST_TRIGGERED {
+                self.triggered += 1;
+                self.trigger(item, node);
+                self.triggered -= 1;
+            }
         }
+    }
+
+    /// Whether the instance is so large that no repeat is added any more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.tree.len() > MOST_NODES
     }
 
     /// Sets the calculations that hang on a change of `node`, in the same repeats.
     fn trigger(&mut self, item: usize, node: NodeId) {
         let form = self.form;
-        for (target, data) in form.items.iter().enumerate() {
-            if !data.triggers.contains(&item) || target == item {
-                continue;
-            }
-            let Some(calculation) = &data.calculation else { continue };
+        for &target in &form.triggered[item] {
+            let Some(calculation) = &form.items[target].calculation else { continue };
             for other in self.nodes[target].clone() {
                 let same = self.tree.ancestors(other).all(|around| {
                     let Some(repeat) = self.item(around).filter(|i| form.items[*i].is_repeat()) else {
@@ -436,7 +522,7 @@ impl<'f> Interview<'f> {
                     self.remove(last);
                 }
             }
-            while present.len() < due {
+            while present.len() < due && !self.is_full() {
                 let node = self.add_repeat(item, parent);
                 present.push(node);
             }

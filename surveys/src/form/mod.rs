@@ -15,6 +15,7 @@ use crate::questionnaire::references::ReferenceError;
 use crate::questionnaire::{Outline, Position, Questionnaire, SEAL};
 
 pub use instances::csv_instance;
+pub(crate) use interview::Origins;
 pub use interview::{Interview, Setup};
 
 /// A form ready to run. Index of an item = its index in [`Outline::places`].
@@ -36,6 +37,8 @@ pub struct Compiled {
     dependents: Vec<Vec<usize>>,
     /// Place of each item in the order of recomputation.
     rank: Vec<usize>,
+    /// For each item those that its change sets ([`Item::triggers`]).
+    triggered: Vec<Vec<usize>>,
 }
 
 /// One node of the form.
@@ -98,6 +101,8 @@ pub struct Choices {
     pub value: Option<String>,
     /// List or file, for labels.
     pub list: String,
+    /// All items of the list are offered.
+    pub(crate) whole: bool,
     /// A file that has not been given; every code then counts as known.
     pub absent: bool,
 }
@@ -146,11 +151,16 @@ impl Compiled {
 
     /// The child of `parent` (`None` = the root) with that name.
     pub(crate) fn child(&self, parent: Option<usize>, name: &str) -> Option<usize> {
-        match parent {
-            Some(parent) => {
-                self.items[parent].children.iter().copied().find(|child| *self.items[*child].name == *name)
+        let alike = self.named(name);
+        match parent.map(|parent| &self.items[parent].children) {
+            // Many groups may have a question of one name, and one group may have many questions.
+            Some(children) if children.len() < alike.len() => {
+                children.iter().copied().find(|child| *self.items[*child].name == *name)
             }
-            None => self.find(&format!("/{}/{name}", self.root)),
+            _ => {
+                let stands = |item: &Item| item.parent == parent && !item.in_meta;
+                alike.iter().copied().find(|index| stands(&self.items[*index]))
+            }
         }
     }
 

@@ -427,9 +427,11 @@ fn instance_path(text: &str, from: usize) -> Option<(usize, usize)> {
 impl Questionnaire {
     /// The name in `names` nearest to `wanted`, for "did you mean"; `None` when none is near.
     pub fn nearest<'n>(names: impl IntoIterator<Item = &'n str>, wanted: &str) -> Option<&'n str> {
-        let limit = (wanted.chars().count() / 3).max(1);
-        let near =
-            names.into_iter().map(|name| (distance(&name.to_lowercase(), &wanted.to_lowercase()), name));
+        let wanted = wanted.to_lowercase();
+        let length = wanted.chars().count();
+        let limit = (length / 3).max(1);
+        let alike = names.into_iter().filter(|name| name.chars().count().abs_diff(length) <= limit);
+        let near = alike.map(|name| (distance(&name.to_lowercase(), &wanted), name));
         near.filter(|(distance, _)| *distance <= limit)
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, name)| name)

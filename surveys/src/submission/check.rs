@@ -1,11 +1,11 @@
 //! Judges a submission by its form: every problem, not the first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::chance::Chance;
 use crate::expression::{Dialect, Moment, NodeId, Tree};
-use crate::form::{Compiled, Interview, Item, Setup};
+use crate::form::{Compiled, Interview, Item, Origins, Setup};
 use crate::question_type::Stored;
 use crate::questionnaire::SEAL;
 
@@ -13,6 +13,9 @@ use super::Submission;
 
 /// More repeats inside repeats than any form has.
 const MOST_DEPTH: usize = 8;
+/// Elements of a submission whose rules are judged. What each instance of a repeat reads of all others
+/// takes the square of their number; 5,000 questions with some repeats have 10,000.
+const MOST_JUDGED: usize = 30_000;
 
 /// One breach of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,14 +131,15 @@ pub fn refusal(form: &Compiled, submission: &Submission, judge: Judge) -> Option
     checker.refusal
 }
 
-/// The interview of the submission, recomputed; `None` where the root is another form's.
+/// The interview of the submission, recomputed; `None` where the root is another form's or there is more than can be
+/// judged.
 fn restored<'f>(
     form: &'f Compiled,
     submission: &Submission,
     judge: Judge,
-) -> Option<(Interview<'f>, HashMap<NodeId, NodeId>)> {
+) -> Option<(Interview<'f>, Origins)> {
     let tree = &submission.tree;
-    if *tree.get(tree.root()).name != *form.root {
+    if *tree.get(tree.root()).name != *form.root || tree.len() > MOST_JUDGED {
         return None;
     }
     let now = judge.now.or_else(|| own_clock(form, tree, judge.zone));
@@ -195,11 +199,10 @@ fn not_in_list(strange: &[String]) -> String {
 
 /// Codes of an answer that its list, as filtered, does not offer.
 fn strange_codes(interview: &Interview<'_>, node: NodeId, stored: Stored, text: &str) -> Vec<String> {
-    let Some(codes) = interview.codes(node) else { return Vec::new() };
-    let known: HashSet<&str> = codes.iter().map(String::as_str).collect();
+    let Some(offer) = interview.offer(node) else { return Vec::new() };
     let given: Vec<&str> =
         if stored == Stored::Choice { vec![text] } else { text.split_whitespace().collect() };
-    given.into_iter().filter(|code| !known.contains(code)).map(str::to_owned).collect()
+    given.into_iter().filter(|code| !offer.has(code)).map(str::to_owned).collect()
 }
 
 /// When the interview says that it took place.
@@ -242,6 +245,10 @@ fn structure(form: &Compiled, submission: &Submission, problems: &mut Vec<Proble
     for path in &submission.unknown {
         add(path.clone(), "Biểu mẫu không có phần tử này.".to_owned());
     }
+    if tree.len() > MOST_JUDGED {
+        let root_path = format!("/{}", form.root);
+        add(root_path, format!("Phiếu có hơn {MOST_JUDGED} phần tử nên không kiểm được câu trả lời."));
+    }
     for node in tree.descendants_or_self(root) {
         let mut seen: HashSet<&str> = HashSet::new();
         for child in tree.children(node) {
@@ -269,7 +276,7 @@ struct Checker<'c> {
     form: &'c Compiled,
     tree: &'c Tree,
     interview: &'c Interview<'c>,
-    origins: &'c HashMap<NodeId, NodeId>,
+    origins: &'c Origins,
     /// Nodes whose answer Collect would have dropped.
     dropped: HashMap<NodeId, (Rule, String)>,
     javarosa: bool,
@@ -283,7 +290,7 @@ impl<'c> Checker<'c> {
         form: &'c Compiled,
         tree: &'c Tree,
         interview: &'c Interview<'c>,
-        origins: &'c HashMap<NodeId, NodeId>,
+        origins: &'c Origins,
         dialect: Dialect,
     ) -> Self {
         let javarosa = dialect == Dialect::JavaRosa;
@@ -334,7 +341,7 @@ impl<'c> Checker<'c> {
         };
         let form = self.form;
         let item = &form.items[index];
-        let origin = self.origins.get(&node).copied();
+        let origin = self.origins.get(node);
         if !self.interview.tree.get(node).relevant {
             // One problem for the topmost node: what lies inside follows from it.
             if let Some(origin) = origin
@@ -399,12 +406,12 @@ impl<'c> Checker<'c> {
             self.add(node, Rule::Choice, not_in_list(&strange));
             return;
         }
-        if let Some(codes) = self.interview.codes(node)
-            && stored != Stored::Choice
+        if stored != Stored::Choice
+            && let Some(offer) = self.interview.offer(node)
         {
             let mut once = HashSet::new();
             let doubled = text.split_whitespace().any(|code| !once.insert(code));
-            if doubled || (stored == Stored::Ranking && once.len() != codes.len()) {
+            if doubled || (stored == Stored::Ranking && once.len() != offer.len()) {
                 self.add(node, Rule::Choice, format!("Các mã `{text}` bị lặp hoặc thiếu."));
                 return;
             }

@@ -13,6 +13,8 @@ use crate::expression::{NodeId, Tree};
 const MOST_BYTES: usize = 20 * 1024 * 1024;
 const DEEPEST: usize = 64;
 const MOST_NODES: usize = 500_000;
+/// Of one element; each is compared with those before it.
+const MOST_ATTRIBUTES: usize = 1_000;
 
 /// Why bytes are not read as a submission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -193,7 +195,11 @@ impl Parser {
                 return Err(ReadError::Malformed { at, message: "a second root element".to_owned() });
             }
         };
-        for attribute in tag.attributes() {
+        for (number, attribute) in tag.attributes().enumerate() {
+            if number >= MOST_ATTRIBUTES {
+                let message = format!("an element has more than {MOST_ATTRIBUTES} attributes");
+                return Err(ReadError::Malformed { at, message });
+            }
             let attribute =
                 attribute.map_err(|error| ReadError::Malformed { at, message: error.to_string() })?;
             if attribute.key.as_ref().starts_with("xmlns") {

@@ -4,41 +4,45 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::xml::Element;
 use super::{Writer, has_reference, is_translated, needs_itext, plain};
-use crate::questionnaire::{Media, Position, Text, UNTRANSLATED};
+use crate::questionnaire::{Media, Node, Position, Text, UNTRANSLATED};
 
 /// One text of one form in one language, and where it stands.
-struct Entry {
-    text: String,
+#[derive(Clone, Copy)]
+struct Entry<'q> {
+    text: &'q str,
     context: Option<usize>,
-    position: Position,
+    position: &'q Position,
 }
 
 /// By language, then id, then form (`long`, `guidance`, `image`, …).
-type Translations = IndexMap<String, IndexMap<String, IndexMap<&'static str, Entry>>>;
+type Translations<'q> = IndexMap<&'q str, IndexMap<String, IndexMap<&'static str, Entry<'q>>>>;
 
-struct Collector {
-    default_language: String,
-    translations: Translations,
+struct Collector<'q> {
+    default_language: &'q str,
+    translations: Translations<'q>,
 }
 
-impl Collector {
+impl<'q> Collector<'q> {
     fn add(
         &mut self,
         id: &str,
         form: &'static str,
-        text: &Text,
+        text: &'q Text,
         context: Option<usize>,
-        position: &Position,
+        position: &'q Position,
     ) {
         for (language, text) in text {
-            let language = if language == UNTRANSLATED { &self.default_language } else { language };
-            let entry = Entry { text: text.clone(), context, position: position.clone() };
-            let texts = self.translations.entry(language.clone()).or_default();
-            texts.entry(id.to_owned()).or_default().insert(form, entry);
+            let language = if language == UNTRANSLATED { self.default_language } else { language };
+            let entry = Entry { text, context, position };
+            let texts = self.translations.entry(language).or_default();
+            match texts.get_mut(id) {
+                Some(forms) => drop(forms.insert(form, entry)),
+                None => drop(texts.insert(id.to_owned(), IndexMap::from([(form, entry)]))),
+            }
         }
     }
 
-    fn add_media(&mut self, id: &str, media: &Media, context: Option<usize>, position: &Position) {
+    fn add_media(&mut self, id: &str, media: &'q Media, context: Option<usize>, position: &'q Position) {
         let forms = [
             ("image", &media.image),
             ("big-image", &media.big_image),
@@ -51,13 +55,13 @@ impl Collector {
     }
 }
 
-impl Writer<'_> {
+impl<'q> Writer<'q> {
     /// The itext, if any text needs it.
     pub(super) fn itext(&mut self) -> Option<Element> {
-        let default_language = self.questionnaire.default_language().to_owned();
-        let mut collector =
-            Collector { default_language: default_language.clone(), translations: IndexMap::new() };
-        for (name, list) in &self.questionnaire.choice_lists {
+        let questionnaire = self.questionnaire;
+        let default_language = questionnaire.default_language();
+        let mut collector = Collector { default_language, translations: IndexMap::new() };
+        for (name, list) in &questionnaire.choice_lists {
             if needs_itext(list) {
                 for (number, choice) in list.choices.iter().enumerate() {
                     let id = format!("{name}-{number}");
@@ -67,8 +71,8 @@ impl Writer<'_> {
             }
         }
         for (at, place) in self.outline.places.iter().enumerate() {
-            let wording = &place.node.wording;
-            let position = &place.node.position;
+            let node: &Node = place.node;
+            let (wording, position) = (&node.wording, &node.position);
             let id = |what: &str| format!("{}:{what}", place.path);
             for (what, message) in [
                 ("jr:constraintMsg", &wording.constraint_message),
@@ -90,7 +94,8 @@ impl Writer<'_> {
         }
         for (at, place) in self.outline.places.iter().enumerate() {
             let id = format!("{}:label", place.path);
-            collector.add_media(&id, &place.node.wording.media, Some(at), &place.node.position);
+            let node: &Node = place.node;
+            collector.add_media(&id, &node.wording.media, Some(at), &node.position);
         }
         let translations = collector.translations;
         if translations.is_empty() {
@@ -101,14 +106,13 @@ impl Writer<'_> {
         for (id, entries) in translations.values().flatten() {
             forms.entry(id).or_default().extend(entries.keys().copied());
         }
-        let mut languages: Vec<&String> = translations.keys().collect();
-        let order =
-            |language: &String| self.questionnaire.languages.iter().position(|known| known.name == *language);
+        let mut languages: Vec<&str> = translations.keys().copied().collect();
+        let order = |language: &str| questionnaire.languages.iter().position(|known| known.name == language);
         languages.sort_by_key(|language| order(language).unwrap_or(usize::MAX));
         let mut itext = Element::new("itext");
         for language in languages {
             let mut translation = Element::new("translation").with("lang", language);
-            if *language == default_language {
+            if language == default_language {
                 translation.set("default", "true()");
             }
             for (id, forms) in &forms {
@@ -125,9 +129,9 @@ impl Writer<'_> {
     }
 
     /// One `<value>`; a missing file has none.
-    fn value(&mut self, form: &str, entry: Option<&Entry>) -> Option<Element> {
+    fn value(&mut self, form: &str, entry: Option<&Entry<'q>>) -> Option<Element> {
         let mut value = Element::new("value");
-        let text = entry.map_or("-", |entry| entry.text.as_str());
+        let text = entry.map_or("-", |entry| entry.text);
         let prefix = match form {
             "long" => "",
             "guidance" => {
@@ -146,7 +150,7 @@ impl Writer<'_> {
         };
         let Some(entry) = entry.filter(|entry| entry.text != "-") else { return Some(value.text("-")) };
         let column = if matches!(form, "long" | "guidance") { "label" } else { "media" };
-        self.say(&mut value, entry.context, &entry.position, column, &format!("{prefix}{}", entry.text));
+        self.say(&mut value, entry.context, entry.position, column, &format!("{prefix}{}", entry.text));
         Some(value)
     }
 }

@@ -103,6 +103,12 @@ impl Element {
 
 /// Characters that XML cannot carry are left out.
 fn escape(out: &mut String, text: &str, attribute: bool) {
+    // Most texts have nothing to escape, so that they are taken over as they are.
+    let odd = |b: u8| matches!(b, b'&' | b'<' | b'>' | b'"' | 0..b' ' | 0xef);
+    if !text.bytes().any(odd) {
+        out.push_str(text);
+        return;
+    }
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),

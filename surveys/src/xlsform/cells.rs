@@ -1,10 +1,11 @@
 //! Cells of a workbook as text, sheet by sheet, from .xlsx, .xls, .csv and Markdown tables.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{Data, ExcelDateTime, ExcelDateTimeType, Reader, Sheets};
+use calamine::{Data, ExcelDateTime, ExcelDateTimeType, Reader, Sheets, Xls, Xlsx};
 
-use super::Problem;
+use super::{Problem, limits};
 
 /// The sheets that mean something in an XLSForm.
 pub const SHEETS: [&str; 6] = ["survey", "choices", "settings", "external_choices", "entities", "osm"];
@@ -43,8 +44,13 @@ impl Workbook {
 const EMPTY_COLUMNS: usize = 20;
 const EMPTY_ROWS: usize = 60;
 
+/// First bytes of an .xls.
+const COMPOUND: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+
 /// Columns behind these are not read.
 const MOST_COLUMNS: usize = 2_000;
+/// Cells of one sheet, counted from its left edge.
+const MOST_CELLS: usize = 5_000_000;
 
 /// Reads a file by the ending of its name.
 ///
@@ -96,19 +102,34 @@ fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Vec<Problem>> {
             ),
         )]
     };
-    let mut workbook: Sheets<_> =
-        calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+    let is_xls = bytes.starts_with(&COMPOUND);
+    let checked = if is_xls { limits::check_xls(bytes) } else { limits::check_xlsx(bytes) };
+    if let Err((vietnamese, english)) = checked {
+        return Err(vec![Problem::new("", vietnamese, english)]);
+    }
+    // The library may panic on a damaged file; to the user that is a file that cannot be opened.
+    let opened = catch_unwind(AssertUnwindSafe(|| raw_sheets(bytes, is_xls)));
+    opened.unwrap_or_else(|_| Err("the file is damaged".to_owned())).map_err(|error| unreadable(&error))
+}
+
+fn raw_sheets(bytes: &[u8], is_xls: bool) -> Result<Vec<RawSheet>, String> {
+    let told = |error: &dyn std::fmt::Display| error.to_string();
+    let mut workbook = if is_xls {
+        Sheets::Xls(Xls::new(Cursor::new(bytes)).map_err(|error| told(&error))?)
+    } else {
+        Sheets::Xlsx(Xlsx::new(Cursor::new(bytes)).map_err(|error| told(&error))?)
+    };
     let mut sheets = Vec::new();
     for name in workbook.sheet_names() {
         let mut rows = Rows::default();
         if let Sheets::Xlsx(workbook) = &mut workbook {
             // Cell by cell: a lone cell in the last corner must not cost the memory of the whole sheet.
-            let mut cells = workbook.worksheet_cells_reader(&name).map_err(|error| unreadable(&error))?;
-            while let Some(next) = cells.next_cell().map_err(|error| unreadable(&error))? {
-                rows.put(next.get_position(), cell(&Data::from(next.get_value().clone())));
+            let mut cells = workbook.worksheet_cells_reader(&name).map_err(|error| told(&error))?;
+            while let Some(next) = cells.next_cell().map_err(|error| told(&error))? {
+                rows.put(next.get_position(), cell(&Data::from(next.get_value().clone())))?;
             }
         } else {
-            let range = workbook.worksheet_range(&name).map_err(|error| unreadable(&error))?;
+            let range = workbook.worksheet_range(&name).map_err(|error| told(&error))?;
             let (first_row, first_column) = range.start().unwrap_or_default();
             for (row, column, value) in range.used_cells() {
                 let at = |first: u32, offset: usize| {
@@ -118,33 +139,43 @@ fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Vec<Problem>> {
                     Data::DateTime(time) => cell(&Data::DateTime(to_the_second(time))),
                     other => cell(other),
                 };
-                rows.put((at(first_row, row), at(first_column, column)), text);
+                rows.put((at(first_row, row), at(first_column, column)), text)?;
             }
         }
-        sheets.push(RawSheet { name, rows: rows.0 });
+        sheets.push(RawSheet { name, rows: rows.rows });
     }
     Ok(sheets)
 }
 
 /// Rows that grow with their cells.
 #[derive(Default)]
-struct Rows(Vec<Vec<String>>);
+struct Rows {
+    rows: Vec<Vec<String>>,
+    cells: usize,
+}
 
 impl Rows {
     /// Cells come row by row. Those behind a gap that ends a sheet, or far to the right, are left out.
-    fn put(&mut self, (row, column): (u32, u32), value: String) {
+    /// So are those that stand under no header.
+    fn put(&mut self, (row, column): (u32, u32), value: String) -> Result<(), String> {
         let (row, column) = (row as usize, column as usize);
-        if value.is_empty() || row > self.0.len() + EMPTY_ROWS || column >= MOST_COLUMNS {
-            return;
+        let width = if row == 0 { MOST_COLUMNS } else { self.rows.first().map_or(0, Vec::len) };
+        if value.is_empty() || row > self.rows.len() + EMPTY_ROWS || column >= width {
+            return Ok(());
         }
-        if self.0.len() <= row {
-            self.0.resize_with(row + 1, Vec::new);
+        if self.rows.len() <= row {
+            self.rows.resize_with(row + 1, Vec::new);
         }
-        let cells = &mut self.0[row];
+        let cells = &mut self.rows[row];
         if cells.len() <= column {
+            self.cells += column + 1 - cells.len();
+            if self.cells > MOST_CELLS {
+                return Err(format!("a sheet has more than {MOST_CELLS} cells"));
+            }
             cells.resize_with(column + 1, String::new);
         }
         cells[column] = value;
+        Ok(())
     }
 }
 
@@ -311,7 +342,7 @@ fn header(cells: Vec<String>) -> Vec<Option<String>> {
         let text = single_spaces(cell.trim());
         empty = if text.is_empty() { empty + 1 } else { 0 };
         header.push(Some(text).filter(|text| !text.is_empty()));
-        if empty > EMPTY_COLUMNS {
+        if empty > EMPTY_COLUMNS || header.len() >= MOST_COLUMNS {
             break;
         }
     }

@@ -70,7 +70,9 @@ fn check_references(
         let suggestion = match &error {
             ReferenceError::Unknown { name } => {
                 let names = outline.places.iter().map(|place| place.node.name.as_str());
-                Questionnaire::nearest(names, name).map(|near| format!("${{{near}}}"))
+                // Thousands of wrong names, each compared with thousands of questions, take minutes.
+                let near = if problems.len() < 50 { Questionnaire::nearest(names, name) } else { None };
+                near.map(|near| format!("${{{near}}}"))
             }
             ReferenceError::Malformed { .. } | ReferenceError::Ambiguous { .. } => None,
         };
@@ -220,12 +222,13 @@ fn check_repeats(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
 /// Names that rows do not show: of loops, counters, `_other`.
 fn check_names(outline: &Outline<'_>, problems: &mut Vec<Problem>) {
     let mut paths = HashSet::new();
+    let mut told: HashSet<(String, u32)> =
+        problems.iter().filter_map(|problem| Some((problem.sheet.clone(), problem.row?))).collect();
     for place in &outline.places {
         let Position { sheet, row } = &place.node.position;
         let name = &place.node.name;
         let is_new = paths.insert(place.path.as_str());
-        let told = problems.iter().any(|problem| problem.row == Some(*row) && problem.sheet == *sheet);
-        if told || (is_new && is_xml_name(name)) {
+        if (is_new && is_xml_name(name)) || !told.insert((sheet.clone(), *row)) {
             continue;
         }
         problems.push(

@@ -7,6 +7,7 @@ mod checks;
 mod choices;
 mod columns;
 mod entities;
+mod limits;
 mod parameters;
 mod problem;
 mod row;
@@ -18,7 +19,12 @@ mod workbook;
 pub use problem::Problem;
 pub use workbook::write;
 
+use indexmap::IndexSet;
+
 use crate::questionnaire::{DEFAULT_LANGUAGE, Language, Questionnaire, Text, UNTRANSLATED, Wording};
+
+/// More are a mistake in the headers, and every text is written in each of them.
+const MOST_LANGUAGES: usize = 100;
 
 /// A form that could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +88,13 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Read, Vec<Problem>> {
         &mut warnings,
     );
     questionnaire.languages = languages(&questionnaire);
+    if questionnaire.languages.len() > MOST_LANGUAGES {
+        problems.push(Problem::new(
+            "",
+            format!("có hơn {MOST_LANGUAGES} ngôn ngữ; hãy xem lại tên cột sau dấu `::`"),
+            format!("there are more than {MOST_LANGUAGES} languages; look at the headers behind `::`"),
+        ));
+    }
     let declared = entities::read(workbook.sheet("entities"), &mut problems);
     let containers = entities::place(&questionnaire.outline(), &declared, &mut problems);
     questionnaire.entities = declared;
@@ -119,11 +132,8 @@ fn languages(questionnaire: &Questionnaire) -> Vec<Language> {
     if found.iter().any(|name| name == default) {
         names.push(default);
     }
-    for name in &found {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
+    names.extend(found.iter().map(String::as_str));
+    let names: IndexSet<&str> = names.into_iter().collect();
     names.into_iter().map(Language::new).collect()
 }
 

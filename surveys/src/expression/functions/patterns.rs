@@ -3,9 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::expression::evaluate::EvaluateError;
+
+/// Bytes that one compiled pattern may take.
+const MOST_PATTERN: usize = 1 << 20;
 
 /// A pattern with the conditions that look ahead from its beginning.
 struct Pattern {
@@ -27,7 +30,7 @@ pub(super) fn matches(text: &str, pattern: &str, java: bool) -> Result<bool, Eva
     PATTERNS.with_borrow_mut(|patterns| {
         let key = (pattern.to_owned(), java);
         if !patterns.contains_key(&key) {
-            if patterns.len() > 1_000 {
+            if patterns.len() > 200 {
                 patterns.clear();
             }
             let compiled = Pattern::compile(pattern, java).ok_or_else(|| {
@@ -49,15 +52,19 @@ impl Pattern {
         let (ahead, rest) = looks_ahead(pattern, java);
         let ahead: Option<Vec<(Regex, bool)>> = ahead
             .into_iter()
-            .map(|(inner, due)| Some((Regex::new(&rust(&format!("^(?:{inner})"), java)).ok()?, due)))
+            .map(|(inner, due)| Some((sized(&rust(&format!("^(?:{inner})"), java))?, due)))
             .collect();
         let rest = if java { format!("^(?:{rest})$") } else { rest };
-        Some(Self { ahead: ahead?, rest: Regex::new(&rust(&rest, java)).ok()? })
+        Some(Self { ahead: ahead?, rest: sized(&rust(&rest, java))? })
     }
 
     fn is_match(&self, text: &str) -> bool {
         self.ahead.iter().all(|(inner, due)| inner.is_match(text) == *due) && self.rest.is_match(text)
     }
+}
+
+fn sized(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).size_limit(MOST_PATTERN).build().ok()
 }
 
 /// Takes `(?=…)` and `(?!…)` off the beginning of an anchored pattern: each holds or fails for itself.

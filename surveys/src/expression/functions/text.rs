@@ -1,5 +1,7 @@
 //! Functions of text. Lengths and positions count UTF-16 units, as both engines do.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -8,6 +10,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use crate::expression::budget;
 use crate::expression::evaluate::EvaluateError;
 use crate::expression::function::Function;
 use crate::expression::values::Value;
@@ -37,10 +40,11 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
         Function::Translate => {
             let (from, to): (Vec<char>, Vec<char>) =
                 (call.text(1)?.chars().collect(), call.text(2)?.chars().collect());
-            let swap = |c: char| match from.iter().position(|f| *f == c) {
-                None => Some(c),
-                Some(i) => to.get(i).copied(),
-            };
+            let mut swaps = HashMap::new();
+            for (i, c) in from.into_iter().enumerate() {
+                swaps.entry(c).or_insert_with(|| to.get(i).copied());
+            }
+            let swap = |c: char| swaps.get(&c).copied().unwrap_or(Some(c));
             call.text(0)?.chars().filter_map(swap).collect()
         }
         Function::StringLength => {
@@ -65,11 +69,15 @@ pub(super) fn call(call: &Call<'_, '_>) -> Result {
 }
 
 fn join(call: &Call<'_, '_>, separator: &str, from: usize) -> std::result::Result<String, EvaluateError> {
-    let mut parts = Vec::new();
-    for part in call.values_from(from)? {
-        parts.push(part.text(call.scope)?);
+    let mut text = String::new();
+    for (i, part) in call.values_from(from)?.into_iter().enumerate() {
+        if i > 0 {
+            text.push_str(separator);
+        }
+        text.push_str(&part.text(call.scope)?);
+        budget::check_length(text.len())?;
     }
-    Ok(parts.join(separator))
+    Ok(text)
 }
 
 /// From 0, the end excluded; negative numbers count from the end.

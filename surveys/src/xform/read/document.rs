@@ -11,6 +11,8 @@ use crate::xlsform::Problem;
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 const DEEPEST: usize = 128;
 const MOST_ELEMENTS: usize = 2_000_000;
+/// Of one element; each is compared with those before it.
+const MOST_ATTRIBUTES: usize = 1_000;
 
 /// The prefix under which the reader knows a namespace.
 const PREFIXES: [(&str, &str); 7] = [
@@ -179,7 +181,10 @@ impl Builder {
         }
         let mut declared = HashMap::new();
         let mut attributes = Vec::new();
-        for attribute in start.attributes() {
+        for (number, attribute) in start.attributes().enumerate() {
+            if number >= MOST_ATTRIBUTES {
+                return Err(self.malformed("an element has too many attributes"));
+            }
             let attribute = attribute.map_err(|error| self.malformed(&error.to_string()))?;
             let value = quick_xml::escape::unescape(&attribute.value)
                 .map_err(|error| self.malformed(&error.to_string()))?;

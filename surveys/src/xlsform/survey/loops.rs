@@ -16,7 +16,11 @@ pub(super) fn turn(children: &[Node], choice: &Choice) -> Node {
 
 fn filled(node: &Node, choice: &Choice) -> Node {
     let plain = choice.label.values().next().cloned().unwrap_or_default();
-    let fill = |text: &str, label: &str| text.replace("%(name)s", &choice.name).replace("%(label)s", label);
+    let fill = |text: &str, label: &str| {
+        let filled = text.replace("%(name)s", &choice.name).replace("%(label)s", label);
+        // No cell of a workbook is longer; loops in loops could double a text each time.
+        if filled.len() > 32_767 { text.to_owned() } else { filled }
+    };
     let mut node = node.clone();
     node.name = fill(&node.name, &plain);
     let media = &mut node.wording.media;

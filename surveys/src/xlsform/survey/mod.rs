@@ -20,6 +20,13 @@ use crate::xlsform::parameters;
 use crate::xlsform::row::SurveyRow;
 use crate::xlsform::types::{self, Block, RowType};
 
+/// Bytes of a name; names become paths.
+const LONGEST_NAME: usize = 255;
+/// Groups in groups.
+const DEEPEST: usize = 60;
+/// Nodes that one loop may write out; loops in loops multiply.
+const MOST_LOOPED: usize = 50_000;
+
 /// What can only be checked when the whole tree is there.
 #[derive(Debug, Default)]
 pub struct Uses {
@@ -157,6 +164,15 @@ impl Reader<'_> {
         }
         let name = match row.name.take() {
             _ if audit => "audit".to_owned(),
+            Some(name) if name.len() > LONGEST_NAME => {
+                self.problem(
+                    number,
+                    "name",
+                    format!("tên dài hơn {LONGEST_NAME} byte; hãy đặt tên ngắn"),
+                    format!("the name is longer than {LONGEST_NAME} bytes; give it a short one"),
+                );
+                format!("unnamed_{number}")
+            }
             Some(name) => name,
             None if kind == "note" => format!("generated_note_name_{number}"),
             None => {
@@ -283,6 +299,14 @@ impl Reader<'_> {
 
     fn begin(&mut self, mut row: SurveyRow, name: String, block: Block) {
         let number = row.number;
+        if self.stack.len() == DEEPEST {
+            self.problem(
+                number,
+                "type",
+                format!("nhóm lồng nhau quá {DEEPEST} tầng"),
+                format!("groups are nested deeper than {DEEPEST}"),
+            );
+        }
         if block == Block::Repeat {
             let label_missing = row.wording.label.is_empty() && row.wording.media == Default::default();
             if label_missing {
@@ -404,11 +428,32 @@ impl Reader<'_> {
 
     /// Puts the innermost open block into the one around it.
     fn close(&mut self) {
-        let Some(Open { block, node: Some(mut node), children, .. }) = self.stack.pop() else { return };
+        let Some(Open { block, node: Some(mut node), children, row, .. }) = self.stack.pop() else { return };
+        // Refused where it began.
+        if self.stack.len() >= DEEPEST {
+            return;
+        }
         match (&mut node.body, block) {
             (Body::Group(group), Some(Block::Loop { list })) => {
                 let list = list.and_then(|list| self.questionnaire.choice_lists.get(&list));
-                let choices = list.map_or(&[][..], |list| &list.choices);
+                let mut choices = list.map_or(&[][..], |list| &list.choices);
+                let nodes: usize = children.iter().map(count).sum();
+                if nodes.saturating_mul(choices.len()) > MOST_LOOPED {
+                    self.problems.push(
+                        Problem::new(
+                            "survey",
+                            format!(
+                                "vòng lặp này tạo ra hơn {MOST_LOOPED} câu; hãy dùng nhóm lặp (begin_repeat)"
+                            ),
+                            format!(
+                                "this loop makes more than {MOST_LOOPED} questions; use a repeat instead"
+                            ),
+                        )
+                        .row(row)
+                        .column("type"),
+                    );
+                    choices = &[];
+                }
                 group.children = choices
                     .iter()
                     .filter(|choice| choice.name != "none")
@@ -613,6 +658,11 @@ impl Reader<'_> {
 
 fn position(row: u32) -> Position {
     Position { sheet: "survey".to_owned(), row }
+}
+
+/// A node and all nodes in it.
+fn count(node: &Node) -> usize {
+    1 + node.children().iter().map(count).sum::<usize>()
 }
 
 /// A question with a name and a type only.
