@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::frame::hex;
 use super::joint;
 use super::plan::Plan;
 use super::problem::SamplingError;
 use super::selection::Method;
-use crate::table::{Column, Table, TableError};
+use crate::table::{Column, Declared, Table, TableError};
 
 /// The result of a draw.
 #[derive(Clone, Debug)]
@@ -180,3 +181,50 @@ pub fn design_path(output: &Path) -> PathBuf {
     name.push(".design.json");
     PathBuf::from(name)
 }
+
+/// A sample that `draw` wrote, with the design beside it.
+///
+/// Errors: a file that is not there or is damaged; a sample that was changed after the draw.
+pub fn read_drawn(sample: &Path) -> Result<(Table, DesignDocument), SamplingError> {
+    let unreadable = |file: &Path, reason: String| SamplingError::Unreadable {
+        file: file.display().to_string(),
+        reason,
+    };
+    let beside = design_path(sample);
+    let text = std::fs::read_to_string(&beside).map_err(|e| unreadable(&beside, e.to_string()))?;
+    let design: DesignDocument = serde_json::from_str(&text).map_err(|e| unreadable(&beside, e.to_string()))?;
+    let mut types = design.plan.types.clone();
+    let names = design.plan.stages.iter().filter(|s| s.of.is_none()).map(|s| s.unit.as_str());
+    for name in ["stratum", "role", "variance_stratum", "variance_psu"].into_iter().chain(names) {
+        types.insert(name.into(), Declared::Category);
+    }
+    for name in &design.plan.strata {
+        types.insert(name.clone(), Declared::Category);
+    }
+    for name in AREA_CODES {
+        types.insert(name.into(), Declared::Category);
+    }
+    let is_text = sample.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    if is_text {
+        let bytes = std::fs::read(sample).map_err(|e| unreadable(sample, e.to_string()))?;
+        if hex(&bytes) != design.sample_sha256 {
+            return Err(SamplingError::one(
+                sample.display().to_string(),
+                format!("is not the sample that {} describes", beside.display()),
+                "draw it again, or take the file as it was drawn",
+            ));
+        }
+    }
+    let table = Table::read(sample, &types).map_err(|e| unreadable(sample, e.to_string()))?;
+    Ok((table, design))
+}
+
+/// Columns that hold codes of areas.
+const AREA_CODES: [&str; 6] = [
+    "commune_code",
+    "district_code",
+    "province_code",
+    "old_commune_code",
+    "old_district_code",
+    "old_province_code",
+];
