@@ -38,8 +38,7 @@ fn the_published_example_is_reproduced_stratum_by_stratum() {
         let cv = example["cv"].as_object().expect("targets");
         let targets: Vec<Value> =
             cv.iter().map(|(name, cv)| json!({"variable": name, "cv": cv, "by": null})).collect();
-        let (_, answer) =
-            ask(&json!({"strata": strata, "method": "bethel", "targets": targets, "min": 3}));
+        let (_, answer) = ask(&json!({"strata": strata, "method": "bethel", "targets": targets, "min": 3}));
         let wanted: Vec<u64> = rows.iter().map(|row| row["n"][run].as_u64().expect("a count")).collect();
         let got: Vec<u64> = answer.strata.iter().map(|s| s.real.ceil() as u64).collect();
         assert_eq!(got, wanted, "run {run}");

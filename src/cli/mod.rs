@@ -11,6 +11,7 @@ mod estimate;
 mod form;
 mod protect;
 mod sample;
+mod sample_pages;
 mod serve;
 mod weight;
 

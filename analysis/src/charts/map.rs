@@ -99,7 +99,8 @@ impl AreaMap {
     /// The least count of each shade: 1, and equal steps up to the largest count.
     fn steps(&self) -> Vec<u64> {
         let most = self.counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
-        let mut steps: Vec<u64> = (0..SHADES.len() as u64).map(|i| 1 + most * i / SHADES.len() as u64).collect();
+        let mut steps: Vec<u64> =
+            (0..SHADES.len() as u64).map(|i| 1 + most * i / SHADES.len() as u64).collect();
         steps.retain(|s| *s <= most);
         steps.dedup();
         steps
@@ -117,8 +118,7 @@ impl AreaMap {
             return None;
         }
         // A degree of longitude is shorter than one of latitude.
-        let narrow =
-            if self.outlines.is_empty() { 1.0 } else { ((north + south) / 2.0).to_radians().cos() };
+        let narrow = if self.outlines.is_empty() { 1.0 } else { ((north + south) / 2.0).to_radians().cos() };
         let (wide, tall) = ((east - west) * narrow, north - south);
         let room = (page.inner() - 8.0, (page.inner() * TALLEST).min(620.0));
         let scale = (room.0 / wide).min(room.1 / tall);

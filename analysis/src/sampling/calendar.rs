@@ -165,15 +165,15 @@ impl WorkingDays {
         for season in &plan.blocked {
             let place = format!("`calendar`, `blocked`, `{}`", season.name);
             let days = season.from.as_deref().map(month_day).zip(season.to.as_deref().map(month_day));
-            let rule = match (&season.months[..], &days, season.from.is_some() || season.to.is_some(), season.tet)
-            {
-                ([], None, false, Some(around)) => Some(Rule::Tet(around)),
-                ([], Some((Some(from), Some(to))), _, None) => Some(Rule::Days(*from, *to)),
-                ([_, ..], None, false, None) if season.months.iter().all(|m| (1..=12).contains(m)) => {
-                    Some(Rule::Months(season.months.clone()))
-                }
-                _ => None,
-            };
+            let rule =
+                match (&season.months[..], &days, season.from.is_some() || season.to.is_some(), season.tet) {
+                    ([], None, false, Some(around)) => Some(Rule::Tet(around)),
+                    ([], Some((Some(from), Some(to))), _, None) => Some(Rule::Days(*from, *to)),
+                    ([_, ..], None, false, None) if season.months.iter().all(|m| (1..=12).contains(m)) => {
+                        Some(Rule::Months(season.months.clone()))
+                    }
+                    _ => None,
+                };
             match rule {
                 Some(rule) => seasons.push((season.name.clone(), rule)),
                 None => problems.push(Problem::new(

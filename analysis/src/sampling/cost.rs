@@ -213,6 +213,16 @@ pub struct StratumCost {
     pub per_household: f64,
 }
 
+/// What a village costs in each stratum of a cost plan: the `cost` of an allocation. `file` lies in `folder`.
+pub fn per_village(folder: &Path, file: &str) -> Result<IndexMap<String, f64>, SamplingError> {
+    let path = folder.join(file);
+    let unreadable = |reason: String| SamplingError::Unreadable { file: file.to_owned(), reason };
+    let text = std::fs::read_to_string(&path).map_err(|e| unreadable(e.to_string()))?;
+    let plan: CostPlan = serde_json::from_str(&text).map_err(|e| unreadable(e.to_string()))?;
+    let estimate = plan.estimate(path.parent().unwrap_or(folder))?;
+    Ok(estimate.strata.into_iter().map(|s| (s.stratum, s.per_village)).collect())
+}
+
 const CONTINGENCY: &str = "Dự phòng (contingency)";
 
 impl CostPlan {
@@ -249,7 +259,8 @@ impl CostPlan {
         let common = (whole * norms.contingency).round();
         let amount = spare.iter().sum::<f64>() + common;
         lines.push(Line { line: CONTINGENCY.into(), amount, by_stratum: std::mem::take(&mut spare) });
-        let costs = strata.iter().zip(costs).map(|((name, own), amount)| self.cost_of(name, own, amount)).collect();
+        let costs =
+            strata.iter().zip(costs).map(|((name, own), amount)| self.cost_of(name, own, amount)).collect();
         let mut warnings = Vec::new();
         let schedule = match &self.calendar {
             Some(calendar) => Some(schedule::plan(calendar, &villages, self.teams, &mut warnings)?),
@@ -383,8 +394,10 @@ impl CostPlan {
         let mut problems = Vec::new();
         let mut wrong =
             |place: String, what: &str, remedy: &str| problems.push(Problem::new(place, what, remedy));
-        let given =
-            [self.sample.is_some(), self.sampling.is_some(), !self.strata.is_empty()].iter().filter(|g| **g).count();
+        let given = [self.sample.is_some(), self.sampling.is_some(), !self.strata.is_empty()]
+            .iter()
+            .filter(|g| **g)
+            .count();
         if given != 1 {
             wrong("plan".into(), "needs one of `sample`, `sampling`, `strata`", "give exactly one of them");
         }
@@ -396,7 +409,11 @@ impl CostPlan {
         }
         let named = std::iter::once(("`terrain`, `default`".to_owned(), &self.terrain.default))
             .chain(self.terrain.of.iter().map(|(v, t)| (format!("`terrain`, `of`, `{v}`"), t)))
-            .chain(self.strata.iter().filter_map(|s| Some((format!("stratum `{}`", s.stratum), s.terrain.as_ref()?))));
+            .chain(
+                self.strata
+                    .iter()
+                    .filter_map(|s| Some((format!("stratum `{}`", s.stratum), s.terrain.as_ref()?))),
+            );
         for (place, terrain) in named.filter(|(_, terrain)| !self.terrains.contains_key(*terrain)) {
             let remedy = suggestion(terrain, self.terrains.keys().map(String::as_str));
             wrong(place, &format!("the terrain `{terrain}` is not in `terrains`"), &remedy);
@@ -410,15 +427,23 @@ impl CostPlan {
         let good = |v: f64| v.is_finite() && v >= 0.0;
         for (name, t) in &self.terrains {
             let numbers = [t.pay, t.travel_days, t.vehicle, t.guide, t.interpreter];
-            if !numbers.into_iter().all(good) || !(t.interviews_a_day.is_finite() && t.interviews_a_day > 0.0) {
+            if !numbers.into_iter().all(good) || !(t.interviews_a_day.is_finite() && t.interviews_a_day > 0.0)
+            {
                 let remedy = "give amounts of 0 or more, and `interviews_a_day` above 0";
                 wrong(format!("terrain `{name}`"), "has an impossible number", remedy);
             }
         }
         let n = &self.norms;
         let numbers = [
-            n.per_diem, n.listing, n.gift, n.printing, n.supervision, n.contingency, n.training.days,
-            n.training.per_person, n.training.fixed,
+            n.per_diem,
+            n.listing,
+            n.gift,
+            n.printing,
+            n.supervision,
+            n.contingency,
+            n.training.days,
+            n.training.per_person,
+            n.training.fixed,
         ];
         if !numbers.into_iter().chain(n.other.values().copied()).all(good) {
             wrong("`norms`".into(), "have an impossible number", "give amounts of 0 or more");

@@ -18,7 +18,8 @@ use crate::report::{Block, Drawing, Front, Layout, Report};
 use crate::table::Table;
 
 /// Printed on every page.
-pub const INTERNAL: &str = "NỘI BỘ (internal) · nêu thôn được chọn: chỉ dùng trong tổ khảo sát, không công bố";
+pub const INTERNAL: &str =
+    "NỘI BỘ (internal) · nêu thôn được chọn: chỉ dùng trong tổ khảo sát, không công bố";
 
 /// What the page shows beside the sample itself.
 #[derive(Clone, Debug)]
@@ -106,7 +107,8 @@ impl DesignPage<'_> {
 
     fn identity(&self) -> SafeTable {
         let design = self.design;
-        let mut table = SafeTable::new("Nhận dạng mẫu (what it takes to repeat the draw)", ["Mục", "Giá trị"]);
+        let mut table =
+            SafeTable::new("Nhận dạng mẫu (what it takes to repeat the draw)", ["Mục", "Giá trị"]);
         let units = &design.plan.stages[0].unit;
         let first: u64 = design.strata.iter().map(|s| s.n).sum();
         let mut line = |name: &str, value: String| table.push(vec![Cell::text(name), Cell::text(value)]);
@@ -136,15 +138,16 @@ impl DesignPage<'_> {
         }
         columns.extend(["Chọn n", "Dự phòng", "Chắc chắn", "Đơn vị cuối", "Biên sai số ±"]);
         let mut table = SafeTable::new("Các tầng", columns);
-        let mut push = |name: &str, units: usize, size: f64, n: u64, spare: u64, certain: u64, e: &Expected| {
-            let mut row = vec![Cell::text(name), Cell::Fieldwork(units as u64)];
-            if by_size {
-                row.push(Cell::PublicNumber(size, 0));
-            }
-            row.extend([Cell::Fieldwork(n), Cell::Fieldwork(spare), Cell::Fieldwork(certain)]);
-            row.extend([Cell::Fieldwork(e.drawn as u64), margin(e)]);
-            table.push(row);
-        };
+        let mut push =
+            |name: &str, units: usize, size: f64, n: u64, spare: u64, certain: u64, e: &Expected| {
+                let mut row = vec![Cell::text(name), Cell::Fieldwork(units as u64)];
+                if by_size {
+                    row.push(Cell::PublicNumber(size, 0));
+                }
+                row.extend([Cell::Fieldwork(n), Cell::Fieldwork(spare), Cell::Fieldwork(certain)]);
+                row.extend([Cell::Fieldwork(e.drawn as u64), margin(e)]);
+                table.push(row);
+            };
         let mut total = (0, 0.0, 0, 0, 0);
         for s in &self.design.strata {
             let expected = self.expected(groups.get(&s.stratum).map_or(&[][..], Vec::as_slice));
@@ -315,12 +318,18 @@ impl DesignPage<'_> {
         let units: usize = design.strata.iter().map(|s| s.units).sum();
         let plan = &design.plan;
         let unit = &plan.stages[0].unit;
-        let weights: Vec<f64> =
-            self.main_rows().into_iter().map(|row| self.number("weight", row)).filter(|w| w.is_finite()).collect();
+        let weights: Vec<f64> = self
+            .main_rows()
+            .into_iter()
+            .map(|row| self.number("weight", row))
+            .filter(|w| w.is_finite())
+            .collect();
         let sum: f64 = weights.iter().sum();
         let kish = weights.len() as f64 * weights.iter().map(|w| w * w).sum::<f64>() / (sum * sum);
         let precision = match all.margin {
-            Some(margin) => format!("dự kiến ±{} điểm phần trăm cho một tỷ lệ 50% của cả mẫu", decimal(margin * 100.0, 1)),
+            Some(margin) => {
+                format!("dự kiến ±{} điểm phần trăm cho một tỷ lệ 50% của cả mẫu", decimal(margin * 100.0, 1))
+            }
             None => "không đủ đơn vị gốc để tính biên sai số".into(),
         };
         let mut table = SafeTable::new(
@@ -336,7 +345,10 @@ impl DesignPage<'_> {
         line("3. Công cụ đo lường, lời câu hỏi (instruments)", BY_HAND.into());
         line(
             "4. Tổng thể nghiên cứu (population)",
-            format!("Dàn mẫu có {} {unit}; đối tượng phỏng vấn, ngày của dàn mẫu: {BY_HAND}", whole(units as u64)),
+            format!(
+                "Dàn mẫu có {} {unit}; đối tượng phỏng vấn, ngày của dàn mẫu: {BY_HAND}",
+                whole(units as u64)
+            ),
         );
         line("5. Cách chọn mẫu (how the sample was generated)", in_words(plan).join(" "));
         line("6. Phương thức, ngôn ngữ phỏng vấn (modes, languages)", BY_HAND.into());
@@ -360,7 +372,9 @@ impl DesignPage<'_> {
         );
         line(
             "10. Xử lý, kiểm tra chất lượng (processing, quality)",
-            format!("Lần chọn lặp lại được từ kế hoạch, dàn mẫu và hạt giống ở trên. Kiểm tra thực địa: {BY_HAND}"),
+            format!(
+                "Lần chọn lặp lại được từ kế hoạch, dàn mẫu và hạt giống ở trên. Kiểm tra thực địa: {BY_HAND}"
+            ),
         );
         let outside: usize = design.strata.iter().filter(|s| s.n == 0).map(|s| s.units).sum();
         let limits = if outside > 0 {
@@ -422,7 +436,8 @@ fn in_words(plan: &Plan) -> Vec<String> {
 }
 
 fn stage_in_words(k: usize, stage: &Stage) -> String {
-    let mut text = format!("Giai đoạn {}: chọn {} bằng cách {}", k + 1, stage.unit, method_in_words(stage.method));
+    let mut text =
+        format!("Giai đoạn {}: chọn {} bằng cách {}", k + 1, stage.unit, method_in_words(stage.method));
     if let Some(of) = &stage.of {
         text.push_str(&format!(", đánh số thứ tự 1 … {of}"));
     }

@@ -9,7 +9,7 @@ use super::joint;
 use super::plan::Plan;
 use super::problem::SamplingError;
 use super::selection::Method;
-use crate::table::{Column, Declared, Table, TableError};
+use crate::table::{Column, Declared, Table, TableError, Types};
 
 /// The result of a draw.
 #[derive(Clone, Debug)]
@@ -186,24 +186,12 @@ pub fn design_path(output: &Path) -> PathBuf {
 ///
 /// Errors: a file that is not there or is damaged; a sample that was changed after the draw.
 pub fn read_drawn(sample: &Path) -> Result<(Table, DesignDocument), SamplingError> {
-    let unreadable = |file: &Path, reason: String| SamplingError::Unreadable {
-        file: file.display().to_string(),
-        reason,
-    };
+    let unreadable =
+        |file: &Path, reason: String| SamplingError::Unreadable { file: file.display().to_string(), reason };
     let beside = design_path(sample);
     let text = std::fs::read_to_string(&beside).map_err(|e| unreadable(&beside, e.to_string()))?;
-    let design: DesignDocument = serde_json::from_str(&text).map_err(|e| unreadable(&beside, e.to_string()))?;
-    let mut types = design.plan.types.clone();
-    let names = design.plan.stages.iter().filter(|s| s.of.is_none()).map(|s| s.unit.as_str());
-    for name in ["stratum", "role", "variance_stratum", "variance_psu"].into_iter().chain(names) {
-        types.insert(name.into(), Declared::Category);
-    }
-    for name in &design.plan.strata {
-        types.insert(name.clone(), Declared::Category);
-    }
-    for name in AREA_CODES {
-        types.insert(name.into(), Declared::Category);
-    }
+    let design: DesignDocument =
+        serde_json::from_str(&text).map_err(|e| unreadable(&beside, e.to_string()))?;
     let is_text = sample.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
     if is_text {
         let bytes = std::fs::read(sample).map_err(|e| unreadable(sample, e.to_string()))?;
@@ -215,16 +203,16 @@ pub fn read_drawn(sample: &Path) -> Result<(Table, DesignDocument), SamplingErro
             ));
         }
     }
-    let table = Table::read(sample, &types).map_err(|e| unreadable(sample, e.to_string()))?;
-    Ok((table, design))
+    // Codes keep their zeros: only the design's own columns and coordinates are numbers.
+    let read = |types: &Types| Table::read(sample, types).map_err(|e| unreadable(sample, e.to_string()));
+    let names: Vec<String> = read(&Types::new())?.names().map(str::to_owned).collect();
+    let places: Vec<&String> =
+        design.plan.stages.iter().flat_map(|s| s.coordinates.iter().flatten()).collect();
+    let is_number = |name: &String| {
+        matches!(name.as_str(), "probability" | "weight")
+            || ["order_", "p_", "certainty_"].iter().any(|start| name.starts_with(start))
+            || places.contains(&name)
+    };
+    let types = names.into_iter().filter(|n| !is_number(n)).map(|n| (n, Declared::Category)).collect();
+    Ok((read(&types)?, design))
 }
-
-/// Columns that hold codes of areas.
-const AREA_CODES: [&str; 6] = [
-    "commune_code",
-    "district_code",
-    "province_code",
-    "old_commune_code",
-    "old_district_code",
-    "old_province_code",
-];

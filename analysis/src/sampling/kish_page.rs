@@ -73,7 +73,7 @@ fn weights() -> SafeTable {
             let p = grid_probability(person, adults);
             match respondent_weight(p) {
                 Some(weight) => {
-                    let digits = if weight.fract() == 0.0 { 0 } else { 1 };
+                    let digits = if (weight - weight.round()).abs() < 1e-9 { 0 } else { 1 };
                     let weight = crate::charts::numerals::decimal(weight, digits);
                     Cell::text(format!("{}/12 → {weight}", (p * 12.0).round()))
                 }
@@ -92,8 +92,7 @@ fn weights() -> SafeTable {
 fn letters(forms: usize, seed: u64) -> SafeTable {
     const A_ROW: usize = 10;
     let heads = (1..=A_ROW).map(|i| format!("+{i}"));
-    let mut table =
-        SafeTable::new("Chữ theo số phiếu", ["Sau phiếu số".to_owned()].into_iter().chain(heads));
+    let mut table = SafeTable::new("Chữ theo số phiếu", ["Sau phiếu số".to_owned()].into_iter().chain(heads));
     for (i, row) in grid_letters(forms, seed).chunks(A_ROW).enumerate() {
         let start = Cell::Fieldwork((i * A_ROW) as u64);
         table.push([start].into_iter().chain(row.iter().map(|letter| Cell::text(*letter))).collect());

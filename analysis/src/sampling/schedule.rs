@@ -99,7 +99,11 @@ pub(super) fn plan(
     }
     let dates: Vec<NaiveDate> = days.from(days.start).take(needed).collect();
     let (Some(first), Some(last)) = (dates.first(), dates.last()) else {
-        return Err(SamplingError::one("`calendar`, `start`", "is too far off", "give a date such as 2026-08-03"));
+        return Err(SamplingError::one(
+            "`calendar`, `start`",
+            "is too far off",
+            "give a date such as 2026-08-03",
+        ));
     };
     let first_day = |at: f64| dates[((at + 1e-9).floor() as usize).min(needed - 1)];
     let last_day = |at: f64| dates[((at - 1e-9).ceil() as usize).clamp(1, needed) - 1];
@@ -133,7 +137,8 @@ pub(super) fn plan(
         warnings.push(format!("bắt đầu từ {} thì không vướng (first free start)", written(day)));
     }
     if days.lacks_tet(*first) || days.lacks_tet(*last) {
-        warnings.push("năm này chưa có trong bảng ngày Tết 2024–2035 (Tết dates): tự thêm vào `holidays`".into());
+        warnings
+            .push("năm này chưa có trong bảng ngày Tết 2024–2035 (Tết dates): tự thêm vào `holidays`".into());
     }
     Ok(Schedule {
         start: first.to_string(),

@@ -4,7 +4,7 @@
     venv/bin/python solve.py SEED COUNT > problems.json
 
 Minimise sum c n subject to sum_h (W S)^2 (1/n - 1/N) <= (cv mean)^2 for each target in each of its domains, and
-to the bounds of each stratum; 1/n is a rotated cone, so the problem is convex. The plans are those of
+to the bounds of each stratum, which is convex. The plans are those of
 `langnghe sample allocate`. Every answer carries the dual bound of the solver's multipliers, computed here by
 hand: no feasible allocation is cheaper, so cost and bound together prove the optimum whatever the solver did.
 """
@@ -79,20 +79,32 @@ def solve(plan):
     high = numpy.array([s["population"] for s in strata], float)
     low = numpy.minimum(plan["min"], high)
     parts = cells(plan)
-    n = cvxpy.Variable(len(strata), pos=True)
-    inverse = cvxpy.inv_pos(n)
-    limits = [cvxpy.sum(cvxpy.multiply(a / limit, inverse[own])) <= 1 for _, own, a, limit in parts]
-    task = cvxpy.Problem(cvxpy.Minimize(cost @ n / cost.sum()), limits + [n >= low, n <= high])
-    task.solve(solver=cvxpy.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    # Neyman's allocation for the hardest target of each stratum: the answer is of that order.
+    near = low.copy()
+    for _, own, a, limit in parts:
+        alone = numpy.sqrt(a / cost[own]) * numpy.sqrt(a * cost[own]).sum() / limit
+        near[own] = numpy.clip(numpy.maximum(near[own], alone), low[own], high[own])
+    # In v = near / n the limits are linear.
+    v = cvxpy.Variable(len(strata))
+    limits = [cvxpy.multiply(a / limit / near[own], v[own]).sum() <= 1 for _, own, a, limit in parts]
+    value = cost * near / float(cost @ near)
+    bounds = [v >= near / high, v <= near / low]
+    task = cvxpy.Problem(cvxpy.Minimize(value @ cvxpy.inv_pos(v)), limits + bounds)
+    task.solve(solver=cvxpy.CLARABEL, max_iter=500, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     if task.status not in ("optimal", "optimal_inaccurate"):
         raise SystemExit(f"the solver ended with {task.status}")
-    price = numpy.array([max(float(c.dual_value), 0.0) for c in limits]) * cost.sum()
+    n = near / v.value
+    over = max(float((a / n[own]).sum() / limit) for _, own, a, limit in parts)
+    n = numpy.clip(n * max(over, 1.0), low, high)
+    price = numpy.array([max(float(c.dual_value), 0.0) for c in limits]) * float(cost @ near)
     load = numpy.zeros(len(strata))
     for weight, (_, own, a, limit) in zip(price, parts):
         load[own] += weight * a / limit
     best = numpy.clip(numpy.sqrt(load / cost), low, high)
     bound = float(cost @ best + (load / best).sum() - price.sum())
-    total = float(cost @ n.value)
+    total = float(cost @ n)
+    if abs(total - bound) > 1e-4 * total:
+        raise SystemExit(f"the solver is not exact enough: {total} against the bound {bound}")
     # What one per cent more room in a target saves, as a share of the cost: what it means to bind.
     binding = [dict(name, price=round(float(weight / total), 6)) for weight, (name, *_) in zip(price, parts)]
     return total, bound, binding
