@@ -49,6 +49,12 @@ fn streams_give_the_same_bytes_and_numbers() {
         let draws: Vec<String> = wanted.iter().map(|_| chance.below(n).to_string()).collect();
         assert_eq!(json!(draws), case["draws"], "below {n}");
     }
+    for case in cases("weighted") {
+        let mut chance = Chance::new(seed(&case), text(&case, "label"));
+        let weights: Vec<f64> = serde_json::from_value(case["weights"].clone()).expect("weights");
+        let draws: Vec<Option<usize>> = (0..15).map(|_| chance.weighted(&weights)).collect();
+        assert_eq!(json!(draws), case["draws"]);
+    }
     for case in cases("shuffles") {
         let mut items: Vec<usize> = (0..count(&case, "n")).collect();
         Chance::new(seed(&case), text(&case, "label")).shuffle(&mut items);

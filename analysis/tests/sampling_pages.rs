@@ -58,7 +58,7 @@ fn scratch(name: &str) -> PathBuf {
 fn drawn() -> (PathBuf, Plan) {
     let mut text = String::from("village_id,commune_code,group,adults,households\n");
     for i in 0..60 {
-        let commune = ["00691", "00694", "99999"][i % 3];
+        let commune = ["00691", "00694", "00004"][i % 3];
         let adults = if i == 7 { 90_000 } else { 100 + i };
         text.push_str(&format!(
             "T-{i:02},{commune},{},{adults},{}\n",
@@ -131,7 +131,7 @@ fn the_page_tells_how_the_sample_was_drawn_and_names_no_household() {
         "Cả mẫu (total) 60",
         "11. Giới hạn (limitations)",
         "2. Ai đặt hàng, ai thực hiện (sponsor, conductor) (điền tay)",
-        "20 village_id được chọn nằm ở đâu",
+        "20 đơn vị giai đoạn 1 nằm ở đâu",
     ] {
         assert!(page.contains(part), "`{part}` is not on the page:\n{page}");
     }

@@ -9,6 +9,7 @@ mod licences;
 mod opening_vaults;
 mod openrosa;
 mod postgres;
+mod sample_pages;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;

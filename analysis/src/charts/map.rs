@@ -120,7 +120,7 @@ impl AreaMap {
         // A degree of longitude is shorter than one of latitude.
         let narrow = if self.outlines.is_empty() { 1.0 } else { ((north + south) / 2.0).to_radians().cos() };
         let (wide, tall) = ((east - west) * narrow, north - south);
-        let room = (page.inner() - 8.0, (page.inner() * TALLEST).min(620.0));
+        let room = (page.inner() - 8.0, (page.inner() * TALLEST).min(540.0));
         let scale = (room.0 / wide).min(room.1 / tall);
         let left = EDGE + (page.inner() - wide * scale) / 2.0;
         let top = page.y + 4.0;

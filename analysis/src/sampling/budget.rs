@@ -14,7 +14,7 @@ pub fn table(estimate: &Estimate) -> String {
         "{} thôn, {} hộ được chọn, {} phiếu dự kiến (VND)\n\n",
         whole(estimate.villages),
         whole(estimate.households),
-        whole(estimate.interviews)
+        decimal(estimate.interviews, 0)
     ));
     let mut rows: Vec<Vec<String>> = vec![cells(["Khoản chi (line)", "Số tiền", "Tỷ trọng"])];
     for line in &estimate.lines {

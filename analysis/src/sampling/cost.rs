@@ -155,8 +155,8 @@ pub struct Village {
     pub name: String,
     pub terrain: String,
     pub households: u64,
-    /// Households that are expected to answer.
-    pub interviews: u64,
+    /// Households that are expected to answer, not rounded.
+    pub interviews: f64,
     /// Whole days.
     pub field_days: f64,
     pub travel_days: f64,
@@ -180,7 +180,7 @@ pub struct Estimate {
     pub strata: Vec<StratumCost>,
     pub villages: u64,
     pub households: u64,
-    pub interviews: u64,
+    pub interviews: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -205,7 +205,7 @@ pub struct StratumCost {
     pub terrain: String,
     pub villages: u64,
     pub households: u64,
-    pub interviews: u64,
+    pub interviews: f64,
     pub team_days: f64,
     pub amount: f64,
     /// Of one more village or household: `cost` of an allocation.
@@ -286,14 +286,14 @@ impl CostPlan {
         let of = |village: &Village| &self.terrains[&village.terrain];
         type Price<'a> = Box<dyn Fn(&Village) -> f64 + 'a>;
         let prices: [(&str, Price<'_>); 9] = [
-            ("Công phỏng vấn (interviews)", Box::new(|v| v.interviews as f64 * of(v).pay)),
+            ("Công phỏng vấn (interviews)", Box::new(|v| v.interviews * of(v).pay)),
             ("Lập bảng kê hộ (listing)", Box::new(|_| norms.listing)),
             ("Người dẫn đường (guides)", Box::new(|v| v.field_days * of(v).guide)),
             ("Người phiên dịch (interpreters)", Box::new(|v| v.field_days * of(v).interpreter)),
             ("Công tác phí (per diem)", Box::new(move |v| v.team_days() * people * norms.per_diem)),
             ("Đi lại (travel)", Box::new(|v| v.travel_days * of(v).vehicle)),
             ("Giám sát (supervision)", Box::new(|v| v.team_days() * norms.supervision)),
-            ("Quà cho người trả lời (gifts)", Box::new(|v| v.interviews as f64 * norms.gift)),
+            ("Quà cho người trả lời (gifts)", Box::new(|v| v.interviews * norms.gift)),
             ("In phiếu, thẻ (printing)", Box::new(|v| v.households as f64 * norms.printing)),
         ];
         prices
@@ -384,7 +384,7 @@ impl CostPlan {
             name: name.into(),
             terrain: terrain.into(),
             households,
-            interviews: (households as f64 * self.response_rate - 1e-9).ceil().max(0.0) as u64,
+            interviews: households as f64 * self.response_rate,
             field_days: (households as f64 / a_day - 1e-9).ceil(),
             travel_days: norm.travel_days,
         }

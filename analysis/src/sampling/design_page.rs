@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use surveys::areas::AreaTree;
 
 use super::allocate::{Allocation, Rule};
 use super::document::DesignDocument;
@@ -136,7 +137,7 @@ impl DesignPage<'_> {
         if by_size {
             columns.push("Quy mô (size)");
         }
-        columns.extend(["Chọn n", "Dự phòng", "Chắc chắn", "Đơn vị cuối", "Biên sai số ±"]);
+        columns.extend(["Chọn n", "Dự phòng", "Chắc chắn", "Đơn vị cuối", "Biên sai số ± (điểm %)"]);
         let mut table = SafeTable::new("Các tầng", columns);
         let mut push =
             |name: &str, units: usize, size: f64, n: u64, spare: u64, certain: u64, e: &Expected| {
@@ -223,7 +224,14 @@ impl DesignPage<'_> {
         let assume = &self.assumptions;
         let mut table = SafeTable::new(
             "Biên sai số dự kiến của một tỷ lệ 50%",
-            ["Miền (domain)", "Đơn vị gốc (PSU)", "Đơn vị cuối", "Phiếu dự kiến", "Deff", "Biên sai số ±"],
+            [
+                "Miền (domain)",
+                "Đơn vị gốc (PSU)",
+                "Đơn vị cuối",
+                "Phiếu dự kiến",
+                "Deff",
+                "Biên sai số ± (điểm %)",
+            ],
         );
         let mut push = |name: String, e: &Expected| {
             table.push(vec![
@@ -239,7 +247,8 @@ impl DesignPage<'_> {
         let columns = &self.design.plan.strata;
         for column in columns.iter().filter(|_| columns.len() > 1) {
             for (value, rows) in self.by(column) {
-                push(format!("{column} = {value}"), &self.expected(&rows));
+                let name = area_name(column, &value).map_or(String::new(), |name| format!(" ({name})"));
+                push(format!("{column} = {value}{name}"), &self.expected(&rows));
             }
         }
         table
@@ -277,7 +286,7 @@ impl DesignPage<'_> {
             first.unit
         );
         let caption = |subtitle: &str, source: String| Caption {
-            title: format!("{} {} được chọn nằm ở đâu", whole(seen.len() as u64), first.unit),
+            title: format!("{} đơn vị giai đoạn 1 nằm ở đâu", whole(seen.len() as u64)),
             subtitle: subtitle.into(),
             source,
             synthetic: None,
@@ -390,11 +399,19 @@ impl DesignPage<'_> {
     }
 }
 
+/// The name of a unit whose code stands in a column of the frame's usual names.
+fn area_name(column: &str, code: &str) -> Option<&'static str> {
+    let old = column.starts_with("old_") || column == "district_code";
+    let level = column.strip_prefix("old_").unwrap_or(column).strip_suffix("_code")?;
+    // The last day of the districts, or the first of the new communes.
+    let day = if old { "2025-06-30" } else { "2025-07-01" };
+    let area = AreaTree::bundled().find(level, code, day.parse().ok()?)?;
+    Some(area.full_name.as_str())
+}
+
+/// In percentage points; a dash where there is none.
 fn margin(expected: &Expected) -> Cell {
-    match expected.margin {
-        Some(margin) => Cell::text(format!("{} đpt", decimal(margin * 100.0, 1))),
-        None => Cell::text("–"),
-    }
+    Cell::PublicNumber(expected.margin.map_or(f64::NAN, |margin| margin * 100.0), 1)
 }
 
 fn last_unit(plan: &Plan) -> &str {

@@ -63,6 +63,19 @@ class Chance:
             if bits < limit:
                 return bits % n
 
+    def weighted(self, weights):
+        total = 0.0
+        for weight in weights:
+            total += weight
+        point, last = self.unit() * total, None
+        for i, weight in enumerate(weights):
+            if weight > 0:
+                if point < weight:
+                    return i
+                point -= weight
+                last = i
+        return last
+
     def shuffle(self, items):
         for i in range(len(items) - 1, 0, -1):
             j = self.below(i + 1)
@@ -103,6 +116,13 @@ def main():
         below.append({"seed": str(seed), "label": label, "n": str(n),
                       "draws": [str(chance.below(n)) for _ in range(count)]})
     cases["below"] = below
+    weighted = []
+    for seed, label, weights in [(2026, "segment/SYN-00017", [60, 45, 0, 80]), (2026, "segment/SYN-00018", [1, 1]),
+                                 (3, "segment/bản Lùng Phìn", [0.25, 0.5, 0.125, 0.125])]:
+        chance = Chance(seed, label)
+        weighted.append({"seed": str(seed), "label": label, "weights": weights,
+                         "draws": [chance.weighted(weights) for _ in range(15)]})
+    cases["weighted"] = weighted
     cases["shuffles"] = [
         {"seed": str(seed), "label": label, "n": n, "order": Chance(seed, label).shuffle(list(range(n)))}
         for seed, label, n in [(3, "x", 1), (3, "x", 2), (3, "x", 12), (2026, "thứ tự", 52)]
