@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::{Problem, suggestion};
 
-/// Year, first day of Tết, Hùng kings' day (10th of the third month), each as (month, day).
-const LUNAR: [(i32, (u32, u32), (u32, u32)); 12] = [
+/// Month and day, from 1.
+type MonthDay = (u32, u32);
+
+/// Year, first day of Tết, Hùng kings' day (10th of the third month).
+const LUNAR: [(i32, MonthDay, MonthDay); 12] = [
     (2024, (2, 10), (4, 18)),
     (2025, (1, 29), (4, 7)),
     (2026, (2, 17), (4, 26)),
@@ -103,7 +106,7 @@ pub struct Around {
 
 enum Rule {
     Months(Vec<u32>),
-    Days((u32, u32), (u32, u32)),
+    Days(MonthDay, MonthDay),
     Tet(Around),
 }
 
@@ -125,7 +128,7 @@ const WEEKDAYS: [(&str, Weekday); 7] = [
     ("sunday", Weekday::Sun),
 ];
 
-fn month_day(text: &str) -> Option<(u32, u32)> {
+fn month_day(text: &str) -> Option<MonthDay> {
     let (month, day) = text.split_once('-')?;
     let (month, day) = (month.parse().ok()?, day.parse().ok()?);
     // A leap year has every day that a year can have.

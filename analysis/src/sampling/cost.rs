@@ -427,8 +427,8 @@ impl CostPlan {
         let good = |v: f64| v.is_finite() && v >= 0.0;
         for (name, t) in &self.terrains {
             let numbers = [t.pay, t.travel_days, t.vehicle, t.guide, t.interpreter];
-            if !numbers.into_iter().all(good) || !(t.interviews_a_day.is_finite() && t.interviews_a_day > 0.0)
-            {
+            let fast = t.interviews_a_day.is_finite() && t.interviews_a_day > 0.0;
+            if !(numbers.into_iter().all(good) && fast) {
                 let remedy = "give amounts of 0 or more, and `interviews_a_day` above 0";
                 wrong(format!("terrain `{name}`"), "has an impossible number", remedy);
             }
