@@ -107,7 +107,7 @@ fn thirty_fixed_problems_cost_what_the_convex_solver_finds() {
         serde_json::from_str(include_str!("reference_bethel/random.json")).expect("it is JSON");
     assert_eq!(problems.len(), 30);
     let worst = compare(&problems);
-    println!("30 problems, largest difference of cost {:.6} %", worst * 100.0);
+    println!("30 problems, largest difference {:.1e} of the cost", worst);
 }
 
 /// The Python of a virtual environment with a convex solver.
@@ -137,5 +137,5 @@ fn two_hundred_fresh_problems_cost_what_the_convex_solver_finds() {
     let problems: Vec<Value> = serde_json::from_slice(&answer.stdout).expect("it prints JSON");
     assert_eq!(problems.len(), 200);
     let worst = compare(&problems);
-    println!("200 problems, largest difference of cost {:.6} %", worst * 100.0);
+    println!("200 problems, largest difference {:.1e} of the cost", worst);
 }

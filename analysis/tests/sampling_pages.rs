@@ -55,7 +55,7 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 /// 60 villages in two communes that are on the map and one that is not; one village so large that it is certain.
-fn drawn() -> (PathBuf, Plan) {
+fn drawn(name: &str) -> PathBuf {
     let mut text = String::from("village_id,commune_code,group,adults,households\n");
     for i in 0..60 {
         let commune = ["00691", "00694", "00004"][i % 3];
@@ -81,9 +81,9 @@ fn drawn() -> (PathBuf, Plan) {
         ]
     });
     let plan = Plan::from_json(&plan.to_string()).expect("a plan");
-    let file = scratch("sampling_pages").join("sample.csv");
+    let file = scratch(name).join("sample.csv");
     draw_from(&frame, &plan, None).expect("a sample").write(&file).expect("written");
-    (file, plan)
+    file
 }
 
 fn words(xml: &str) -> String {
@@ -105,7 +105,7 @@ fn words(xml: &str) -> String {
 
 #[test]
 fn the_page_tells_how_the_sample_was_drawn_and_names_no_household() {
-    let (file, _) = drawn();
+    let file = drawn("sampling_page");
     let (sample, design) = read_drawn(&file).expect("the sample and its design");
     let outlines = Outline::read(surveys::outlines::COMMUNES_TUYEN_QUANG).expect("outlines");
     let page = DesignPage {
@@ -153,8 +153,8 @@ fn the_page_tells_how_the_sample_was_drawn_and_names_no_household() {
 
 #[test]
 fn a_sample_that_was_changed_is_not_documented() {
-    let (file, _) = drawn();
-    let folder = scratch("sampling_pages_changed");
+    let file = drawn("sampling_page_changed");
+    let folder = scratch("sampling_page_copy");
     let copy = folder.join("sample.csv");
     std::fs::copy(file.with_file_name("sample.csv.design.json"), folder.join("sample.csv.design.json"))
         .expect("copied");

@@ -39,7 +39,7 @@ impl Outline {
     }
 
     /// The centre of the area's surface.
-    fn middle(&self) -> (f64, f64) {
+    pub fn middle(&self) -> (f64, f64) {
         let (mut x, mut y, mut twice) = (0.0, 0.0, 0.0);
         for (a, b) in self.ring.iter().zip(self.ring.iter().cycle().skip(1)) {
             let part = a.0 * b.1 - b.0 * a.1;

@@ -299,7 +299,7 @@ impl DesignPage<'_> {
             }
             return Some(AreaMap {
                 caption: caption("Số đơn vị giai đoạn 1 được chọn ở mỗi xã, phường", source),
-                outlines: self.outlines.to_vec(),
+                outlines: self.near(&counts),
                 counts: counts.into_iter().collect(),
                 points: Vec::new(),
                 unit: "đơn vị".into(),
@@ -318,6 +318,18 @@ impl DesignPage<'_> {
             points: points.into_iter().filter(|(x, y)| x.is_finite() && y.is_finite()).collect(),
             unit: "đơn vị".into(),
         })
+    }
+
+    /// The areas in the rectangle around those that are counted.
+    fn near(&self, counts: &IndexMap<String, u64>) -> Vec<Outline> {
+        let (mut low, mut high) = ((f64::INFINITY, f64::INFINITY), (f64::NEG_INFINITY, f64::NEG_INFINITY));
+        let counted = self.outlines.iter().filter(|o| counts.contains_key(&o.code));
+        for (x, y) in counted.flat_map(|o| &o.ring) {
+            low = (low.0.min(*x), low.1.min(*y));
+            high = (high.0.max(*x), high.1.max(*y));
+        }
+        let is_near = |(x, y): (f64, f64)| (low.0..=high.0).contains(&x) && (low.1..=high.1).contains(&y);
+        self.outlines.iter().filter(|o| is_near(o.middle())).cloned().collect()
     }
 
     /// The eleven elements of AAPOR's Transparency Initiative.
@@ -359,7 +371,14 @@ impl DesignPage<'_> {
                 whole(units as u64)
             ),
         );
-        line("5. Cách chọn mẫu (how the sample was generated)", in_words(plan).join(" "));
+        let rows = whole(design.frame.rows as u64);
+        let stages = plan.stages.len();
+        line(
+            "5. Cách chọn mẫu (how the sample was generated)",
+            format!(
+                "Chọn xác suất, {stages} giai đoạn, từ dàn mẫu {rows} dòng, như mục 1 và 2 của trang này."
+            ),
+        );
         line("6. Phương thức, ngôn ngữ phỏng vấn (modes, languages)", BY_HAND.into());
         line("7. Ngày thu thập (dates)", BY_HAND.into());
         line(
