@@ -15,6 +15,7 @@ mod key;
 mod project;
 mod protect;
 mod sample;
+mod sample_pages;
 mod serve;
 mod user;
 mod weight;

@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 use analysis::sampling::{self, Plan, allocate, size};
 use analysis::table::Table;
 
+use super::sample_pages::{self, CostArgs, DocumentArgs, KishArgs};
+
 #[derive(Debug, clap::Subcommand)]
 #[command(about = "Cỡ mẫu, phân bổ, chọn mẫu · Sample size, allocation, the draw")]
 pub enum Command {
     Size(PlanArgs),
     Allocate(PlanArgs),
     Draw(DrawArgs),
+    Document(DocumentArgs),
+    Cost(CostArgs),
+    Kish(KishArgs),
 }
 
 /// Cỡ mẫu, sai số · Sample sizes and margins of error
@@ -65,6 +70,9 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             print(args, &plan.answer(&super::folder_of(&args.plan))?)
         }
         Command::Draw(args) => draw(args),
+        Command::Document(args) => sample_pages::document(args),
+        Command::Cost(args) => sample_pages::cost(args),
+        Command::Kish(args) => sample_pages::kish(args),
     }
 }
 

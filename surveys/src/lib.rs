@@ -9,6 +9,7 @@ mod csv;
 pub mod expression;
 pub mod form;
 pub mod halves;
+pub mod outlines;
 pub mod question_type;
 pub mod questionnaire;
 pub mod submission;

@@ -11,6 +11,7 @@ mod openrosa;
 mod people;
 mod postgres;
 mod rights;
+mod sample_pages;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;

@@ -5,8 +5,8 @@
 //! colour-blind; labels wrapped by measuring the letters, never cut; decimal comma; hollow and grey on a
 //! small base; hatched where a figure is held back. The same input gives the same bytes.
 //!
-//! Charts take figures of the gate ([`crate::disclosure::Figure`]), counts of fieldwork and published totals
-//! only.
+//! Charts take figures of the gate ([`crate::disclosure::Figure`]), counts of fieldwork and of the sample, and
+//! published totals only.
 
 mod axis;
 mod bars;
@@ -16,6 +16,7 @@ mod histogram;
 mod intervals;
 mod letters;
 mod likert;
+mod map;
 pub mod numerals;
 mod page;
 mod pyramid;
@@ -27,6 +28,7 @@ pub use funnel::{Funnel, Stage};
 pub use histogram::Histogram;
 pub use intervals::{DotInterval, DotRow, Order};
 pub use likert::{Likert, LikertRow};
+pub use map::{AreaMap, Outline};
 pub use page::{Caption, Width};
 pub use pyramid::{Pyramid, PyramidBand};
 pub use raster::{RasterError, png};

@@ -120,9 +120,27 @@ impl Writer {
             .push_str(&format!("<w:p><w:pPr><w:pStyle w:val=\"{style}\"/></w:pPr>{}</w:p>", run(text, "")));
     }
 
+    /// Who issues the document, where somebody does; then what it is.
     fn letterhead(&mut self, report: &Report) {
         let front = &report.front;
-        let [heading_size, parent_size, body_size, small_size, kind_size, about_size] = front.sizes();
+        if !front.issuing_body.is_empty() {
+            self.issuer(report);
+        }
+        let [.., kind_size, about_size] = front.sizes();
+        let bold = "<w:b/><w:bCs/>";
+        for (style, text, size) in [("Title", &front.kind, kind_size), ("Subtitle", &front.about, about_size)]
+        {
+            self.xml.push_str(&format!(
+                "<w:p><w:pPr><w:pStyle w:val=\"{style}\"/></w:pPr>{}</w:p>",
+                run(text, &sized(size, bold))
+            ));
+        }
+        self.xml.push_str(&centered(&run("-----", "")));
+    }
+
+    fn issuer(&mut self, report: &Report) {
+        let front = &report.front;
+        let [heading_size, parent_size, body_size, small_size, ..] = front.sizes();
         let (heading, motto) = front.heading();
         let bold = "<w:b/><w:bCs/>";
         let mut left = String::new();
@@ -157,14 +175,6 @@ impl Writer {
             cell(w_left, &left),
             cell(w_right, &right)
         ));
-        for (style, text, size) in [("Title", &front.kind, kind_size), ("Subtitle", &front.about, about_size)]
-        {
-            self.xml.push_str(&format!(
-                "<w:p><w:pPr><w:pStyle w:val=\"{style}\"/></w:pPr>{}</w:p>",
-                run(text, &sized(size, bold))
-            ));
-        }
-        self.xml.push_str(&centered(&run("-----", "")));
     }
 
     fn heading(&mut self, level: u8, text: &str) {

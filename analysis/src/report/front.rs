@@ -14,6 +14,7 @@ pub enum Layout {
 pub struct Front {
     pub layout: Layout,
     pub parent_body: String,
+    /// Without one there is no letterhead: an internal sheet.
     pub issuing_body: String,
     /// As printed: `Số 12-BC/BTGDVTU` (Party), `Số: 15/BC-UBND` (State).
     pub number: String,

@@ -76,8 +76,21 @@ impl Page {
 
     fn letterhead(&mut self, report: &Report) {
         let front = &report.front;
+        self.text.push_str("<header>\n");
+        if !front.issuing_body.is_empty() {
+            self.issuer(report);
+        }
+        self.text.push_str("<h1>");
+        self.text.push_str(&escape(&front.kind));
+        self.text.push_str("<br><span>");
+        self.text.push_str(&escape(&front.about));
+        self.text.push_str("</span></h1>\n</header>\n");
+    }
+
+    fn issuer(&mut self, report: &Report) {
+        let front = &report.front;
         let (heading, motto) = front.heading();
-        self.text.push_str("<header>\n<div class=\"letterhead\">\n<div>\n");
+        self.text.push_str("<div class=\"letterhead\">\n<div>\n");
         self.element("p", "", &front.parent_body.to_uppercase());
         self.element("p", "strong", &front.issuing_body.to_uppercase());
         self.element("p", "", if motto.is_none() { "*" } else { "―――――" });
@@ -88,11 +101,7 @@ impl Page {
             self.element("p", "strong ruled", motto);
         }
         self.element("p", "date", &front.place_and_date);
-        self.text.push_str("</div>\n</div>\n<h1>");
-        self.text.push_str(&escape(&front.kind));
-        self.text.push_str("<br><span>");
-        self.text.push_str(&escape(&front.about));
-        self.text.push_str("</span></h1>\n</header>\n");
+        self.text.push_str("</div>\n</div>\n");
     }
 
     fn block(&mut self, block: &Block, report: &Report) {

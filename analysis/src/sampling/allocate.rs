@@ -12,6 +12,7 @@ use super::allocation::{
     Known, Ordered, Score, largest_remainder, neyman_exact, scores, share, share_budget, share_variance,
     variance_of_mean,
 };
+use super::cost;
 use super::frame::Frame;
 use super::problem::{Problem, SamplingError, suggestion};
 use super::targets;
@@ -130,6 +131,8 @@ pub struct AllocatePlan {
     pub strata: Vec<Stratum>,
     /// A table with columns `stratum`, `population`, `sd`, `mean`, `cost` in place of `strata`.
     pub frame: Option<String>,
+    /// A cost plan (`sample cost`): its cost of a village, for the strata without a `cost` of their own.
+    pub costs: Option<String>,
     pub rule: Allocation,
 }
 
@@ -142,22 +145,29 @@ impl AllocatePlan {
         let strata = serde_json::from_value(strata).map_err(|e| format!("`strata`: {e}"))?;
         let frame = plan.shift_remove("frame").unwrap_or(Value::Null);
         let frame = serde_json::from_value(frame).map_err(|e| format!("`frame`: {e}"))?;
+        let costs = plan.shift_remove("costs").unwrap_or(Value::Null);
+        let costs = serde_json::from_value(costs).map_err(|e| format!("`costs`: {e}"))?;
         if !plan.contains_key("method") && plan.contains_key("take") {
             plan.insert("method".into(), "take".into());
         }
         plan.retain(|_, value| !value.is_null());
         let rule = serde_json::from_value(Value::Object(plan)).map_err(|e| e.to_string())?;
-        Ok(Self { strata, frame, rule })
+        Ok(Self { strata, frame, costs, rule })
     }
 
     /// Allocates, reading the strata from the table in `folder` if the plan names one.
     pub fn answer(&self, folder: &Path) -> Result<Allocated, SamplingError> {
-        match &self.frame {
-            Some(file) => {
-                allocate(&self.rule, &strata_of(&Frame::read(&folder.join(file), file, &Types::new())?)?)
+        let mut strata = match &self.frame {
+            Some(file) => strata_of(&Frame::read(&folder.join(file), file, &Types::new())?)?,
+            None => self.strata.clone(),
+        };
+        if let Some(file) = &self.costs {
+            let costs = cost::per_village(folder, file)?;
+            for stratum in strata.iter_mut().filter(|s| s.cost.is_none()) {
+                stratum.cost = costs.get(&stratum.stratum).copied();
             }
-            None => allocate(&self.rule, &self.strata),
         }
+        allocate(&self.rule, &strata)
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::frame::hex;
 use super::joint;
 use super::plan::Plan;
 use super::problem::SamplingError;
 use super::selection::Method;
-use crate::table::{Column, Table, TableError};
+use crate::table::{Column, Declared, Table, TableError, Types};
 
 /// The result of a draw.
 #[derive(Clone, Debug)]
@@ -179,4 +180,39 @@ pub fn design_path(output: &Path) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
     name.push(".design.json");
     PathBuf::from(name)
+}
+
+/// A sample that `draw` wrote, with the design beside it.
+///
+/// Errors: a file that is not there or is damaged; a sample that was changed after the draw.
+pub fn read_drawn(sample: &Path) -> Result<(Table, DesignDocument), SamplingError> {
+    let unreadable =
+        |file: &Path, reason: String| SamplingError::Unreadable { file: file.display().to_string(), reason };
+    let beside = design_path(sample);
+    let text = std::fs::read_to_string(&beside).map_err(|e| unreadable(&beside, e.to_string()))?;
+    let design: DesignDocument =
+        serde_json::from_str(&text).map_err(|e| unreadable(&beside, e.to_string()))?;
+    let is_text = sample.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    if is_text {
+        let bytes = std::fs::read(sample).map_err(|e| unreadable(sample, e.to_string()))?;
+        if hex(&bytes) != design.sample_sha256 {
+            return Err(SamplingError::one(
+                sample.display().to_string(),
+                format!("is not the sample that {} describes", beside.display()),
+                "draw it again, or take the file as it was drawn",
+            ));
+        }
+    }
+    // Codes keep their zeros: only the design's own columns and coordinates are numbers.
+    let read = |types: &Types| Table::read(sample, types).map_err(|e| unreadable(sample, e.to_string()));
+    let names: Vec<String> = read(&Types::new())?.names().map(str::to_owned).collect();
+    let places: Vec<&String> =
+        design.plan.stages.iter().flat_map(|s| s.coordinates.iter().flatten()).collect();
+    let is_number = |name: &String| {
+        matches!(name.as_str(), "probability" | "weight")
+            || ["order_", "p_", "certainty_"].iter().any(|start| name.starts_with(start))
+            || places.contains(&name)
+    };
+    let types = names.into_iter().filter(|n| !is_number(n)).map(|n| (n, Declared::Category)).collect();
+    Ok((read(&types)?, design))
 }

@@ -3,22 +3,30 @@
 //! Read in this order: [`plan`] says what a plan may contain, [`frame`] checks the list of units,
 //! [`strata`] forms and merges strata, [`allocation`] and [`bethel`] share the sample among them,
 //! [`probabilities`] and [`selection`] hold the methods, [`mod@draw`] puts them together and
-//! [`document`] writes the result. [`size`] answers "how many", [`household`] "which adult".
+//! [`document`] writes the result, [`design_page`] shows it. [`size`] answers "how many", [`household`] "which adult"
+//! ([`kish_page`] on paper), [`cost`] "how much" and [`schedule`] "when".
 
 pub mod allocate;
 pub mod allocation;
 mod area_codes;
 pub mod bethel;
+pub mod budget;
+pub mod calendar;
+pub mod cost;
+pub mod design_page;
 pub mod document;
 pub mod draw;
 pub mod frame;
 pub mod household;
 pub mod joint;
+pub mod kish_page;
 mod listing;
 pub mod plan;
+pub mod precision;
 pub mod probabilities;
 pub mod problem;
 mod sample;
+pub mod schedule;
 pub mod selection;
 pub mod size;
 pub mod strata;

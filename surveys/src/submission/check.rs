@@ -1,6 +1,6 @@
 //! Judges a submission by its form: every problem, not the first.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::chance::Chance;
