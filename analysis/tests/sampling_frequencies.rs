@@ -88,7 +88,7 @@ fn units_come_as_often_as_they_should(draws: u64) {
             Method::Systematic | Method::PpsSystematic => joint::systematic(&pi, &all),
             Method::PpsSampford => joint::sampford(&pi, &all),
             Method::PpsPoisson => joint::poisson(&pi, &all),
-            Method::PpsBrewer | Method::LocalPivotal => continue,
+            Method::PpsBrewer | Method::PpsCorrelated | Method::LocalPivotal => continue,
         };
         for i in 0..pi.len() {
             for j in 0..i {

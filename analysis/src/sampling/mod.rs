@@ -1,14 +1,16 @@
 //! From a frame to a documented probability sample.
 //!
-//! Read in this order: [`plan`] says what a plan may contain, [`frame`] checks the list of units,
-//! [`strata`] forms and merges strata, [`allocation`] and [`bethel`] share the sample among them,
+//! Read in this order: [`plan`] says what a plan may contain, [`frame`] checks the list of units, [`area_history`]
+//! carries its areas to another day, [`summary`] says what it holds, [`strata`] forms and merges strata, [`allocation`] and [`bethel`] share the sample among them,
 //! [`probabilities`] and [`selection`] hold the methods, [`mod@draw`] puts them together and
-//! [`document`] writes the result. [`size`] answers "how many", [`household`] "which adult".
+//! [`document`] writes the result. [`coordination`] keeps units from year to year. [`size`] answers "how many", [`household`] "which adult".
 
 pub mod allocate;
 pub mod allocation;
 mod area_codes;
+pub mod area_history;
 pub mod bethel;
+pub mod coordination;
 pub mod document;
 pub mod draw;
 pub mod frame;
@@ -18,14 +20,19 @@ mod listing;
 pub mod plan;
 pub mod probabilities;
 pub mod problem;
+mod quota;
 mod sample;
 pub mod selection;
 pub mod size;
 pub mod strata;
+pub mod summary;
 mod targets;
+mod units;
 
+pub use coordination::{Coordination, Earlier};
 pub use document::{DesignDocument, Drawn, StratumSummary};
-pub use draw::{draw, draw_from, draw_listing, draw_listing_from};
+pub use draw::{draw, draw_after, draw_from, draw_listing, draw_listing_from};
 pub use frame::Frame;
 pub use plan::Plan;
 pub use problem::{Problem, SamplingError};
+pub use summary::{FrameSummary, summarise, summarise_from};
