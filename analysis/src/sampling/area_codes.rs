@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use surveys::areas::{Area, AreaTree, search_key};
 
-use super::area_history::{AreaPlan, Spelling, spelling};
+use super::area_history::{self, AreaPlan, Spelling, spelling};
 use super::frame::Frame;
 use super::plan::Plan;
 use super::problem::Problem;
@@ -31,7 +31,8 @@ pub(super) fn problems(frame: &Frame, plan: &Plan) -> Vec<Problem> {
     for (column, names, level, digits, old) in COLUMNS {
         // What the plan's `areas` names has its own date.
         let own = |areas: &AreaPlan| areas.column.as_deref() == Some(column);
-        if plan.derive.contains_key(column) || plan.areas.iter().any(own) {
+        let made = plan.derive.contains_key(column) || area_history::adds(plan, column);
+        if made || plan.areas.iter().any(own) {
             continue;
         }
         let Some(cells) = frame.written.get(column) else { continue };

@@ -4,8 +4,8 @@
 //! drawn by v = (u − a) modulo 1: with Poisson sampling a unit is taken if v < π. As u is uniform and a depends on no
 //! number, v is uniform too, so the inclusion probabilities are exactly those of the plan, in every year. To keep the
 //! share k of a sample, each a moves by (1 − k) p, p being that sample's probability of the unit: the old and the new
-//! interval then share k p of their length. `srs` and `pps_correlated` bring the size back to a fixed number, which moves
-//! the share a little. What had a probability above one half cannot leave with certainty, what is certain never does.
+//! interval then share k p of their length. `srs` and `pps_correlated` bring the size back to a fixed number, so that small
+//! strata keep a little more or less; where little is to stay, a moves further, by an amount that follows from k, n and N. What had a probability above one half cannot leave with certainty, what is certain never does.
 //!
 //! The numbers stand beside the sample, `sample.csv.numbers.csv`, one line a unit of the frame; the next year's plan
 //! names the sample. Sources: Brewer, Early and Joyce (1972); Ohlsson (1995); Grafström and Matei (2018) for fixed sizes
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use surveys::chance::Chance;
 
 use super::problem::SamplingError;
+use super::selection::Method;
 use crate::table::{Column, Table, Types};
 
 /// A plan's wish: with which sample, and how much of it to keep. Empty for the first year.
@@ -145,16 +146,23 @@ impl<'a> Numbers<'a> {
         Self { wish, earlier, seed, now: Vec::new(), expected: 0.0 }
     }
 
-    /// v of each unit, in their order; remembers the units with their probabilities.
-    pub(super) fn place(&mut self, units: &[&str], pi: &[f64]) -> Vec<f64> {
-        let move_by = 1.0 - self.wish.keep.unwrap_or(1.0);
+    /// v of each unit of a stratum, in their order; remembers the units with their probabilities.
+    pub(super) fn place(&mut self, method: Method, units: &[&str], pi: &[f64]) -> Vec<f64> {
+        let keep = self.wish.keep.unwrap_or(1.0);
+        let open = || pi.iter().filter(|p| **p > 0.0 && **p < 1.0);
+        let stretched = match method {
+            Method::PpsPoisson => 1.0 - keep,
+            _ => stretch(keep, open().sum(), open().count() as f64),
+        };
         let mut numbers = Vec::with_capacity(units.len());
         for (unit, p) in units.iter().zip(pi) {
             let place = match self.earlier.numbers.get(*unit) {
                 Some(before) => {
-                    let shift = move_by * before.p;
+                    let wished = (1.0 - keep) * before.p;
+                    // Not so far round the circle that the old interval comes back from the other side.
+                    let shift = (stretched * before.p).min(1.0 - before.p).max(wished);
                     if self.earlier.drawn.contains(*unit) && before.p > 0.0 {
-                        self.expected += shared(before.p, shift, *p) / before.p;
+                        self.expected += shared(before.p, wished, *p) / before.p;
                     }
                     Place { number: before.number, start: (before.start + shift).fract(), p: *p }
                 }
@@ -238,6 +246,39 @@ impl Coordination {
             why.join(", ")
         ))
     }
+}
+
+/// By how many of its probabilities an interval moves so that the share `keep` of `n` of `units` stays on average, where
+/// the size is fixed. The sample reaches then as far as the n-th number, not to n / N; in small strata a share would stay
+/// that nobody asked for. With the movement m the first sample loses the numbers below m n / N, binomially many.
+fn stretch(keep: f64, n: f64, units: f64) -> f64 {
+    /// Above this the numbers are as good as even.
+    const MANY: f64 = 200.0;
+    /// Nothing at all cannot be had on average.
+    const LEAST: f64 = 0.02;
+    let most = (units - n) / n;
+    if keep >= 1.0 || n < 1.0 || n > MANY || most.is_nan() || most <= 1.0 - keep {
+        return 1.0 - keep;
+    }
+    let (mut low, mut high) = (0.0, most);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if kept_share(middle, n, units) > keep.max(LEAST) { low = middle } else { high = middle }
+    }
+    low
+}
+
+/// E[max(0, n − K)] / n, K binomial of `units` with probability m n / units.
+fn kept_share(m: f64, n: f64, units: f64) -> f64 {
+    let f = (m * n / units).min(1.0 - 1e-12);
+    let mut mass = (units * (1.0 - f).ln()).exp();
+    let mut sum = 0.0;
+    for k in 0..n as u64 {
+        let k = k as f64;
+        sum += (n - k) * mass;
+        mass *= (units - k) / (k + 1.0) * f / (1.0 - f);
+    }
+    sum / n
 }
 
 /// Length that [0, before) and [shift, shift + now) share on a circle of length 1.

@@ -434,7 +434,7 @@ impl Draw<'_> {
         }
         let mut chance = Chance::new(self.seed, label);
         let numbers = match &mut self.numbers {
-            Some(numbers) if stage.coordinate.is_some() => Some(numbers.place(names, &pi)),
+            Some(numbers) if stage.coordinate.is_some() => Some(numbers.place(stage.method, names, &pi)),
             _ => None,
         };
         if stage.method == Method::Srs {
