@@ -257,7 +257,7 @@ fn stretch(keep: f64, n: f64, units: f64) -> f64 {
     /// Nothing at all cannot be had on average.
     const LEAST: f64 = 0.02;
     let most = (units - n) / n;
-    if keep >= 1.0 || n < 1.0 || n > MANY || most.is_nan() || most <= 1.0 - keep {
+    if keep >= 1.0 || !(1.0..=MANY).contains(&n) || most.is_nan() || most <= 1.0 - keep {
         return 1.0 - keep;
     }
     let (mut low, mut high) = (0.0, most);
