@@ -329,7 +329,7 @@ fn one_segment_of_a_large_village_is_drawn_and_enters_the_probability() {
     assert!(all.contains(&format!("segment `{name}` is drawn (p = {p}); list its `dwellings`")), "{all}");
     assert!(column(&counted.sample, "village").iter().all(|village| village == "b"));
     // The segment that was not drawn needs no listing.
-    let drawn = listed(&match name {
+    let drawn = listed(match name {
         "north" => "a,north,60,50\na,south,20,\n",
         _ => "a,north,60,\na,south,20,10\n",
     });
