@@ -1,4 +1,4 @@
-//! Tables as analysis sees them: numbers and categories in columns, read from CSV and Parquet.
+//! Tables as analysis sees them: numbers and categories in columns, read from CSV, workbooks and Parquet.
 //!
 //! CSV is parsed here and not by Polars, because a short row must be an error with its line number
 //! (Polars fills it with nulls) and because the text of a category must stay as it stands in the
@@ -6,6 +6,7 @@
 
 mod categories;
 mod cells;
+pub(crate) mod workbook;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -62,7 +63,7 @@ pub enum TableError {
     Unreadable { path: PathBuf, reason: String },
     #[error("{path}: cannot be written: {reason}; choose another place for it", path = path.display())]
     Unwritable { path: PathBuf, reason: String },
-    #[error("{path}: `.{ending}` is not a table this program reads; give a .csv or a .parquet file", path = path.display())]
+    #[error("{path}: `.{ending}` is not a table this program reads; give a .csv, .xlsx or .parquet file", path = path.display())]
     UnknownEnding { path: PathBuf, ending: String },
     #[error("{file}: line {line} is not UTF-8; save the file again as UTF-8")]
     NotUtf8 { file: String, line: usize },
@@ -106,12 +107,18 @@ impl Table {
         Ok(table)
     }
 
-    /// Reads `.csv`, `.tsv` or `.parquet`, by the file's ending.
+    /// Reads `.csv`, `.tsv`, `.xlsx` (its first filled sheet) or `.parquet`, by the file's ending.
     pub fn read(path: &Path, types: &Types) -> Result<Self, TableError> {
         let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
         match ending.as_str() {
             "csv" | "tsv" | "txt" => Self::read_csv(path, types),
             "parquet" | "pq" => Self::read_parquet(path, types),
+            "xlsx" | "xlsm" | "xls" | "ods" => {
+                let unreadable = |reason: String| TableError::Unreadable { path: path.into(), reason };
+                let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
+                let sheet = workbook::first_sheet(&bytes).map_err(unreadable)?;
+                Self::parse_csv(&sheet.text, &path.display().to_string(), types)
+            }
             _ => Err(TableError::UnknownEnding { path: path.into(), ending }),
         }
     }
@@ -204,6 +211,11 @@ impl Table {
     /// The columns in order.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
         self.columns.iter().map(|(name, column)| (name.as_str(), column))
+    }
+
+    /// The columns in order, taken out of the table.
+    pub fn into_columns(self) -> impl Iterator<Item = (String, Column)> {
+        self.columns.into_iter()
     }
 
     /// The column, if there is one of that name.

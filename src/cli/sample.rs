@@ -1,5 +1,6 @@
 //! `langnghe sample`: how many, how shared, and the draw itself.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use analysis::sampling::{self, Plan, allocate, size};
@@ -12,10 +13,32 @@ use super::sample_pages::{self, CostArgs, DocumentArgs, KishArgs};
 pub enum Command {
     Size(PlanArgs),
     Allocate(PlanArgs),
+    Frame(FrameArgs),
     Draw(DrawArgs),
     Document(DocumentArgs),
     Cost(CostArgs),
     Kish(KishArgs),
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Json,
+    Csv,
+    Table,
+}
+
+/// Kiểm tra dàn mẫu, đếm theo tầng · Checks a plan's frame and counts it by stratum
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: langnghe sample frame sampling.json --format table")]
+pub struct FrameArgs {
+    /// Sampling plan (.json or .toml); paths in it are relative to it
+    plan: PathBuf,
+    /// Default: table on a terminal, else json
+    #[arg(long)]
+    format: Option<Format>,
+    /// File to write instead of standard output
+    #[arg(long, value_name = "F")]
+    output: Option<PathBuf>,
 }
 
 /// Cỡ mẫu, sai số · Sample sizes and margins of error
@@ -69,6 +92,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             })?;
             print(args, &plan.answer(&super::folder_of(&args.plan))?)
         }
+        Command::Frame(args) => frame(args),
         Command::Draw(args) => draw(args),
         Command::Document(args) => sample_pages::document(args),
         Command::Cost(args) => sample_pages::cost(args),
@@ -85,12 +109,34 @@ fn print<T: serde::Serialize>(args: &PlanArgs, answer: &T) -> anyhow::Result<()>
     super::write_output(args.output.as_deref(), text.as_bytes())
 }
 
+fn frame(args: &FrameArgs) -> anyhow::Result<()> {
+    let plan: Plan = super::read_plan(&args.plan)?;
+    let folder = super::folder_of(&args.plan);
+    if let Some(output) = &args.output {
+        super::keep_inputs(output, &[&args.plan, &folder.join(&plan.frame)])?;
+    }
+    let summary = sampling::summarise(&plan, &folder)?;
+    for note in &summary.notes {
+        eprintln!("langnghe: note: {note}");
+    }
+    let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
+    let text = match args.format.unwrap_or(if to_terminal { Format::Table } else { Format::Json }) {
+        Format::Json => serde_json::to_string_pretty(&summary)? + "\n",
+        Format::Csv => summary.to_csv(),
+        Format::Table => summary.to_text(),
+    };
+    super::write_output(args.output.as_deref(), text.as_bytes())
+}
+
 fn draw(args: &DrawArgs) -> anyhow::Result<()> {
     let plan: Plan = super::read_plan(&args.plan)?;
     let folder = super::folder_of(&args.plan);
     let frame = folder.join(&plan.frame);
+    // A coordinated draw must not overwrite the year before.
+    let earlier = plan.stages.first().and_then(|stage| stage.coordinate.as_ref()?.with.as_ref());
+    let earlier = earlier.map(|with| folder.join(with));
     let inputs: Vec<&Path> =
-        [&args.plan, &frame].into_iter().chain(&args.listing).map(PathBuf::as_path).collect();
+        [&args.plan, &frame].into_iter().chain(&args.listing).chain(&earlier).map(PathBuf::as_path).collect();
     for output in [&args.output].into_iter().chain(&args.joint) {
         super::keep_inputs(output, &inputs)?;
     }
@@ -111,5 +157,21 @@ fn draw(args: &DrawArgs) -> anyhow::Result<()> {
         drawn.joint()?.write(file)?;
     }
     println!("{}: {} rows, {} strata", args.output.display(), drawn.sample.height(), drawn.strata.len());
+    if let Some(kept) = drawn.design.coordination.as_ref().filter(|kept| kept.with.is_some()) {
+        println!(
+            "{}: {} of {} first-stage units are here again, {:.1} were to be expected",
+            kept.with.as_deref().unwrap_or_default(),
+            kept.kept,
+            kept.earlier,
+            kept.expected
+        );
+    }
+    if !drawn.design.probability_sample {
+        println!(
+            "{}: not a probability sample ({}): no weights, no margins of error",
+            args.output.display(),
+            plan.design.name()
+        );
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use chrono::NaiveDate;
+pub use chrono::NaiveDate;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -100,6 +100,19 @@ impl ChangeKind {
                 | Self::Enlarged
         )
     }
+}
+
+/// Where the people of a unit live on a later day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried<'t> {
+    /// There was no unit of this level and code on the first day.
+    Unknown,
+    /// All of them in this unit.
+    Whole(&'t Area),
+    /// In several units, by code: which part went where is not in the list, somebody has to decide.
+    Divided(Vec<&'t Area>),
+    /// The unit was abolished and nothing took its place.
+    Gone,
 }
 
 /// One ethnic group, code of the list of 1979 (Quyết định 121-TCTK/PPCĐ).
@@ -322,6 +335,33 @@ impl AreaTree {
         earlier.into_iter().filter(|change| Some(change.date) == last).collect()
     }
 
+    /// Where the people of the unit with this code on the day `from` live on the day `to`, change after change.
+    /// Neighbours that took only land are left out.
+    pub fn carry(&self, level: &str, code: &str, from: NaiveDate, to: NaiveDate) -> Carried<'_> {
+        let Some(first) = self.find(level, code, from) else { return Carried::Unknown };
+        let mut reached: Vec<&Area> = Vec::new();
+        let mut open = vec![(first.code.as_str(), from)];
+        // Every step goes forward in time, so this ends.
+        while let Some((code, day)) = open.pop() {
+            let lines = self.successors(level, code, day);
+            let Some(change) = lines.first().filter(|change| change.date <= to) else {
+                reached.extend(self.find(level, code, to));
+                continue;
+            };
+            let peopled = |line: &&&Change| line.kind != ChangeKind::MergedPartAreaOnly;
+            let some = lines.iter().any(|line| peopled(&line));
+            let next = lines.iter().filter(|line| !some || peopled(line));
+            open.extend(next.filter_map(|line| Some((line.new_code.as_deref()?, change.date))));
+        }
+        reached.sort_by(|a, b| a.code.cmp(&b.code));
+        reached.dedup_by(|a, b| a.code == b.code);
+        match reached.as_slice() {
+            [] => Carried::Gone,
+            [one] => Carried::Whole(one),
+            _ => Carried::Divided(reached),
+        }
+    }
+
     /// Units valid on a day whose name is `text`, whatever its diacritics, case and Unicode form
     /// (`Hoà Bình`, `Hòa Bình`, `hoa binh`); then those whose name begins so. Names written with the
     /// right diacritics come first.
@@ -363,6 +403,12 @@ pub fn search_key(text: &str) -> String {
     }
     key.truncate(key.trim_end_matches('-').len());
     key
+}
+
+/// Whether two spellings are the same name: case, Unicode form and the place of a tone mark apart
+/// (`Hòa` and `Hoà`, but not `Hoa`).
+pub fn same_name(a: &str, b: &str) -> bool {
+    tone_free_form(a) == tone_free_form(b)
 }
 
 /// Letters with their marks, but a tone mark at the end of its word: `Hòa` and `Hoà` are equal,

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use surveys::areas::{
-    AreaError, AreaTree, ChangeKind, district_population_2019, ethnic_group, ethnic_groups,
+    AreaError, AreaTree, Carried, ChangeKind, district_population_2019, ethnic_group, ethnic_groups,
     ethnic_population_2019, search_key,
 };
 
@@ -129,4 +129,70 @@ fn census_figures_add_up() {
     assert_eq!(in_province(|code| code != "98"), 854_673);
     let mong = ethnic_group("08").expect("code 08 of 1979");
     assert_eq!((mong.name.as_str(), mong.population_ha_giang_2019), ("Mông", Some(292_677)));
+}
+
+/// The five communes of the two former provinces whose people went to several new ones are these, and no others.
+#[test]
+fn five_communes_of_the_new_province_have_to_be_decided() {
+    let tree = AreaTree::bundled();
+    let (from, to) = (day("2025-06-30"), day("2026-11-22"));
+    let mut divided = Vec::new();
+    let mut whole = 0;
+    for province in ["02", "08"] {
+        let province = tree.find("province", province, from).expect("a province until then");
+        for district in tree.children(province, from) {
+            for commune in tree.children(district, from) {
+                match tree.carry("commune", &commune.code, from, to) {
+                    Carried::Whole(new) => {
+                        assert!(new.is_valid(to));
+                        whole += 1;
+                    }
+                    Carried::Divided(new) => {
+                        let codes: Vec<&str> = new.iter().map(|area| area.code.as_str()).collect();
+                        divided.push(format!("{} {}: {}", commune.code, commune.name, codes.join(" ")));
+                    }
+                    other => panic!("{}: {other:?}", commune.code),
+                }
+            }
+        }
+    }
+    divided.sort();
+    assert_eq!(
+        divided,
+        [
+            "00688 Quang Trung: 00691 00694",
+            "00967 Việt Lâm: 00913 00967",
+            "00988 Yên Định: 00700 00994",
+            "02494 Thái Bình: 02212 02494",
+            "02497 Kim Phú: 02215 02509",
+        ]
+    );
+    assert_eq!(whole, 330 - 5);
+}
+
+/// 1 went to 2 in 2020, 2 gave its people to 3 and some land to 4 in 2025; 5 was abolished.
+#[test]
+fn carrying_goes_from_change_to_change_and_leaves_land_out() {
+    let units = format!(
+        "{HEADER}1,A,A,commune,,,2019-12-31,xa,\n2,B,B,commune,,,2025-06-30,xa,\n\
+         3,C,C,commune,,2025-07-01,,xa,\n4,D,D,commune,,,,xa,\n5,E,E,commune,,,2025-06-30,xa,\n"
+    );
+    let changes = format!(
+        "{CHANGES}1,2,2020-01-01,merged_whole,commune,A,B,,\n\
+         2,3,2025-07-01,merged_part_area_all_people,commune,B,C,,\n\
+         2,4,2025-07-01,merged_part_area_only,commune,B,D,,\n5,,2025-07-01,abolished,commune,E,,,\n"
+    );
+    let tree = AreaTree::read(&units, &changes).expect("the lists are well formed");
+    let to = |code: &str, from: &str, to: &str| match tree.carry("commune", code, day(from), day(to)) {
+        Carried::Whole(area) => area.code.clone(),
+        Carried::Divided(areas) => format!("{} units", areas.len()),
+        Carried::Gone => "gone".into(),
+        Carried::Unknown => "unknown".into(),
+    };
+    assert_eq!(to("1", "2019-06-01", "2026-01-01"), "3");
+    assert_eq!(to("1", "2019-06-01", "2020-01-01"), "2");
+    assert_eq!(to("1", "2019-06-01", "2019-07-01"), "1");
+    assert_eq!(to("4", "2019-06-01", "2026-01-01"), "4");
+    assert_eq!(to("5", "2019-06-01", "2026-01-01"), "gone");
+    assert_eq!(to("1", "2020-06-01", "2026-01-01"), "unknown");
 }

@@ -14,6 +14,7 @@ pub mod format;
 mod formula;
 pub mod grouped;
 mod independence;
+mod mark;
 mod means;
 mod moments;
 pub mod plan;
@@ -86,7 +87,15 @@ fn answer_plan(
     folder: Option<&Path>,
 ) -> Result<Results, EstimationError> {
     check_ids(plan)?;
-    answer_survey(&Survey::build(table, plan, folder, None)?, plan)
+    match mark::mark_of(&table, plan)? {
+        None => answer_survey(&Survey::build(table, plan, folder, None)?, plan),
+        Some(why) => {
+            let plan = &mark::without_errors(plan);
+            let mut results = answer_survey(&Survey::build(table, plan, folder, None)?, plan)?;
+            mark::take_errors_out(&mut results, &why);
+            Ok(results)
+        }
+    }
 }
 
 fn check_ids(plan: &Plan) -> Result<(), EstimationError> {

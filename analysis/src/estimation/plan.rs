@@ -16,6 +16,9 @@ pub struct Plan {
     /// New columns by SQL expression, in order.
     pub derive: IndexMap<String, String>,
     pub design: DesignPlan,
+    /// `false`: figures get no margin of error. Data that carry the mark of `sample draw` are known without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability_sample: Option<bool>,
     /// Weight adjustments in order.
     pub adjust: Vec<Adjustment>,
     pub replicates: Option<ReplicatePlan>,

@@ -204,7 +204,7 @@ fn strata_of(frame: &Frame) -> Result<Vec<Stratum>, SamplingError> {
         };
         let variables = variables.iter().filter_map(moments).collect();
         let domains = frame
-            .typed
+            .typed()
             .columns()
             .filter(|(name, column)| *name != "stratum" && matches!(column, Column::Category { .. }))
             .filter_map(|(name, column)| Some((name.to_owned(), column.text(row)?.into_owned())))

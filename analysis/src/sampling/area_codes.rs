@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use surveys::areas::{Area, AreaTree, search_key};
 
+use super::area_history::{self, AreaPlan, Spelling, spelling};
 use super::frame::Frame;
 use super::plan::Plan;
 use super::problem::Problem;
@@ -28,7 +29,10 @@ const COLUMNS: [(&str, &str, &str, usize, bool); 6] = [
 pub(super) fn problems(frame: &Frame, plan: &Plan) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (column, names, level, digits, old) in COLUMNS {
-        if plan.derive.contains_key(column) {
+        // What the plan's `areas` names has its own date.
+        let own = |areas: &AreaPlan| areas.column.as_deref() == Some(column);
+        let made = plan.derive.contains_key(column) || area_history::adds(plan, column);
+        if made || plan.areas.iter().any(own) {
             continue;
         }
         let Some(cells) = frame.written.get(column) else { continue };
@@ -55,7 +59,7 @@ pub(super) fn problems(frame: &Frame, plan: &Plan) -> Vec<Problem> {
             problems.push(Problem::new(
                 format!("{}, column `{column}`", frame.place(rows[0], plan)),
                 format!("`{code}`{more} is no code of a {level} {when}"),
-                remedy(code, name.as_deref(), digits, &units, &parents),
+                remedy(code, name.as_deref(), (column, level, digits, old), &units, &parents),
             ));
         }
     }
@@ -82,7 +86,7 @@ fn units(level: &str, old: bool) -> BTreeMap<&'static str, &'static Area> {
 fn remedy(
     code: &str,
     name: Option<&str>,
-    digits: usize,
+    (column, level, digits, old): (&str, &str, usize, bool),
     units: &BTreeMap<&'static str, &'static Area>,
     parents: &BTreeSet<Option<&str>>,
 ) -> String {
@@ -90,6 +94,17 @@ fn remedy(
     let padded = format!("{code:0>digits$}");
     if let Some(area) = units.get(padded.as_str()) {
         return format!("{} Codes keep their leading zeros; save the column as text", meant(area));
+    }
+    // A code of the time before, with its own name or none beside it.
+    let before = "2025-06-30".parse().ok().and_then(|day| AreaTree::bundled().find(level, code, day));
+    if let Some(area) =
+        before.filter(|area| !old && name.is_none_or(|n| spelling(n, area) != Spelling::Other))
+    {
+        return format!(
+            "it was {} until 2025-06-30: carry the codes with \
+             `\"areas\": {{\"column\": \"{column}\", \"date\": \"2025-06-30\", \"to\": \"2025-07-01\"}}`",
+            area.full_name
+        );
     }
     let beside: Vec<&&Area> =
         units.values().filter(|area| parents.contains(&area.parent_code.as_deref())).collect();

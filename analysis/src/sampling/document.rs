@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::frame::hex;
+use super::coordination::{Coordination, numbers_path};
 use super::joint;
 use super::plan::Plan;
 use super::problem::SamplingError;
@@ -21,6 +22,8 @@ pub struct Drawn {
     pub certainty: Vec<Certain>,
     pub warnings: Vec<String>,
     pub design: DesignDocument,
+    /// Permanent numbers of the first stage's units, in a coordinated draw.
+    pub numbers: Option<Table>,
     pub(super) first: Vec<FirstStage>,
 }
 
@@ -63,10 +66,20 @@ pub struct DesignDocument {
     pub strata: Vec<StratumSummary>,
     pub certainty: Vec<Certain>,
     pub warnings: Vec<String>,
+    /// False for life where the plan's `design` is `quota` or `invited`.
+    #[serde(default = "yes")]
+    pub probability_sample: bool,
+    /// What a coordinated draw kept of the earlier sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coordination: Option<Coordination>,
     /// Rows of the sample.
     pub rows: usize,
     /// Of `sample.csv`'s bytes.
     pub sample_sha256: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Which frame it was.
@@ -119,6 +132,10 @@ impl Drawn {
         let text =
             serde_json::to_string_pretty(&self.design).map_err(|e| unwritable(&design, e.to_string()))?;
         std::fs::write(&design, text + "\n").map_err(|e| unwritable(&design, e.to_string()))?;
+        if let Some(numbers) = &self.numbers {
+            let file = numbers_path(output);
+            numbers.write(&file).map_err(|e| unwritable(&file, e.to_string()))?;
+        }
         Ok(notes)
     }
 
@@ -127,6 +144,10 @@ impl Drawn {
     ///
     /// Errors: a method that has no closed form for them.
     pub fn joint(&self) -> Result<Table, SamplingError> {
+        if !self.design.probability_sample {
+            let what = "this is no probability sample: there are no probabilities";
+            return Err(SamplingError::one("`--joint`", what, "leave it out"));
+        }
         let size: usize = self.first.iter().map(|s| s.drawn.len()).sum();
         let mut matrix = vec![vec![0.0; size]; size];
         let mut names = Vec::with_capacity(size);
@@ -142,7 +163,7 @@ impl Drawn {
                 Method::Systematic | Method::PpsSystematic => joint::systematic(&stratum.pi, &asked),
                 Method::PpsSampford => joint::sampford(&stratum.pi, &asked),
                 Method::PpsPoisson => joint::poisson(&stratum.pi, &asked),
-                Method::PpsBrewer | Method::LocalPivotal => {
+                Method::PpsBrewer | Method::PpsCorrelated | Method::LocalPivotal => {
                     return Err(SamplingError::one(
                         "`--joint`",
                         format!("`{}` has no closed form for joint probabilities", stratum.method.name()),

@@ -9,35 +9,51 @@ use std::path::Path;
 use surveys::chance::Chance;
 
 use super::allocate::{Allocation, Moments, Rule, Stratum, allocate};
+use super::coordination::{Coordinate, Earlier, Numbers};
 use super::document::{Certain, DesignDocument, Drawn, FirstStage, FrameIdentity, StratumSummary};
 use super::frame::{Frame, hex};
 use super::listing::Listing;
 use super::plan::{Plan, Stage};
 use super::probabilities::{equal, proportional_to_size};
 use super::problem::{Problem, SamplingError};
+use super::quota;
 use super::sample::{Row, sample_table};
-use super::selection::{Method, PIVOTAL_UNITS, SAMPFORD_CELLS, select, simple_random, successive};
+use super::selection::{
+    Method, SAMPFORD_CELLS, STEPWISE_UNITS, select, select_by_numbers, simple_random, successive,
+};
 use super::strata::{Formed, form};
-use crate::table::{Column, Table};
+use super::units::{self, Unit};
+use crate::table::Table;
 
 /// Draws a plan whose frame lies in `folder`. `seed` overrides the plan's.
 ///
 /// Errors: [`SamplingError::Problems`] with everything that is wrong in plan and frame.
 pub fn draw(plan: &Plan, folder: &Path, seed: Option<u64>) -> Result<Drawn, SamplingError> {
-    run(Frame::read(&folder.join(&plan.frame), &plan.frame, &plan.types)?, plan, seed, None)
+    in_folder(plan, folder, seed, None)
 }
 
 /// Draws from a frame in memory.
 pub fn draw_from(frame: &Table, plan: &Plan, seed: Option<u64>) -> Result<Drawn, SamplingError> {
-    run(Frame::of(frame, &plan.frame), plan, seed, None)
+    run(Some(Frame::of(frame, &plan.frame)), plan, seed, None, None)
+}
+
+/// [`draw_from`] for a plan with `coordinate`, after an earlier sample in memory.
+pub fn draw_after(
+    earlier: &Earlier,
+    frame: &Table,
+    plan: &Plan,
+    seed: Option<u64>,
+) -> Result<Drawn, SamplingError> {
+    run(Some(Frame::of(frame, &plan.frame)), plan, seed, None, Some(earlier))
 }
 
 /// Repeats the draw of the earlier stages from the same seed, then draws stage `stage` (from 1) among the units
 /// that were listed in the field, with p = take / listed.
 ///
 /// `listing`: one row a drawn unit of the stage before, with that unit's column and the `of` column holding the
-/// listed number; a column `released` adds that many reserves to the take. Units not listed yet are left out and
-/// named in a warning.
+/// listed number; a column `released` adds that many reserves to the take. A unit that was divided has one row a
+/// `segment`, of which one is drawn (see [`super::listing`]). Units not listed yet are left out and named in a
+/// warning.
 pub fn draw_listing(
     plan: &Plan,
     folder: &Path,
@@ -45,9 +61,7 @@ pub fn draw_listing(
     listing: &Table,
     seed: Option<u64>,
 ) -> Result<Drawn, SamplingError> {
-    let frame = Frame::read(&folder.join(&plan.frame), &plan.frame, &plan.types)?;
-    let listing = Listing::read(plan, stage, listing)?;
-    run(frame, plan, seed, Some(listing))
+    in_folder(plan, folder, seed, Some((stage, listing)))
 }
 
 /// [`draw_listing`] with the frame in memory.
@@ -58,65 +72,103 @@ pub fn draw_listing_from(
     listing: &Table,
     seed: Option<u64>,
 ) -> Result<Drawn, SamplingError> {
-    let listing = Listing::read(plan, stage, listing)?;
-    run(Frame::of(frame, &plan.frame), plan, seed, Some(listing))
+    run(Some(Frame::of(frame, &plan.frame)), plan, seed, Some((stage, listing)), None)
 }
 
+fn in_folder(
+    plan: &Plan,
+    folder: &Path,
+    seed: Option<u64>,
+    listing: Option<(usize, &Table)>,
+) -> Result<Drawn, SamplingError> {
+    let plan = plan.normalised()?;
+    let frame = match plan.frame.as_str() {
+        "" => None,
+        file => Some(Frame::read(&folder.join(file), file, &plan.types)?),
+    };
+    let earlier = match plan.stages.first() {
+        Some(Stage { unit, coordinate: Some(Coordinate { with: Some(with), .. }), .. }) => {
+            Some(Earlier::read(&folder.join(with), with, unit)?)
+        }
+        _ => None,
+    };
+    run(frame, &plan, seed, listing, earlier.as_ref())
+}
+
+/// Everything from plan and frame to the documented sample. `frame`: none for a list of quotas alone.
 fn run(
-    mut frame: Frame,
+    frame: Option<Frame>,
     plan: &Plan,
     seed: Option<u64>,
-    listing: Option<Listing>,
+    listing: Option<(usize, &Table)>,
+    earlier: Option<&Earlier>,
 ) -> Result<Drawn, SamplingError> {
     let mut problems = plan.problems(seed);
-    frame.derive(plan)?;
-    problems.extend(frame.problems(plan));
+    let frame = match frame {
+        Some(frame) => frame.prepared(plan, &mut problems)?,
+        None => Frame::of(&Table::default(), ""),
+    };
     if !problems.is_empty() {
         return Err(SamplingError::Problems(problems));
     }
+    let listing = listing.map(|(stage, table)| Listing::read(plan, stage, table)).transpose()?;
     let seed = seed.or(plan.seed).unwrap_or_default();
+    let nothing = Earlier::default();
+    let wish = plan.stages.first().and_then(|stage| stage.coordinate.as_ref());
+    if earlier.is_none() && wish.is_some_and(|wish| wish.with.is_some()) {
+        return Err(SamplingError::one(
+            "`coordinate`",
+            "the earlier sample is not at hand",
+            "draw from files",
+        ));
+    }
     let mut draw = Draw {
         frame: &frame,
         plan,
         seed,
         listing: listing.as_ref(),
+        numbers: wish.map(|wish| Numbers::new(wish, earlier.unwrap_or(&nothing), seed)),
         rows: Vec::new(),
-        warnings: Vec::new(),
+        warnings: frame.notes.clone(),
         certainty: Vec::new(),
         short: vec![Vec::new(); plan.stages.len()],
+        large: Vec::new(),
         first: Vec::new(),
         reached: Vec::new(),
     };
-    let strata = draw.first_stage()?;
+    let strata = if plan.stages.is_empty() { draw.all() } else { draw.first_stage()? };
     draw.say_what_fell_short();
-    let Draw { rows, mut warnings, certainty, first, reached, .. } = draw;
+    let Draw { rows, mut warnings, certainty, first, reached, numbers, .. } = draw;
     if let Some(listing) = &listing {
         listing.compare(&reached, &mut warnings)?;
     }
+    let (mut kept, mut register) = (None, None);
+    if let Some(numbers) = numbers {
+        let drawn = first.iter().flat_map(|stratum| &stratum.drawn).map(|(_, name)| name.clone()).collect();
+        let (table, coordination) = numbers.finish(&plan.stages[0].unit, &drawn, &mut warnings)?;
+        (kept, register) = (Some(coordination), Some(table));
+    }
     let sample = sample_table(&frame, plan, &strata, &rows, &mut warnings)?;
+    let sample = if plan.design.is_probability() { sample } else { quota::marked(sample, plan)? };
     let design = DesignDocument {
         program: "langnghe".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         seed,
         frame: FrameIdentity {
             file: frame.file.clone(),
-            rows: frame.typed.height(),
+            rows: frame.typed().height(),
             sha256: frame.sha256.clone(),
         },
         plan: plan.clone(),
         strata: strata.clone(),
         certainty: certainty.clone(),
         warnings: warnings.clone(),
-        rows: rows.len(),
+        probability_sample: plan.design.is_probability(),
+        coordination: kept,
+        rows: sample.height(),
         sample_sha256: hex(sample.to_csv().as_bytes()),
     };
-    Ok(Drawn { sample, strata, certainty, warnings, design, first })
-}
-
-/// A unit of a stage: its name and the frame's rows that belong to it.
-struct Unit {
-    name: String,
-    rows: Vec<usize>,
+    Ok(Drawn { sample, strata, certainty, warnings, design, numbers: register, first })
 }
 
 /// What a stage drew among the units of one stratum or one unit of the stage before.
@@ -127,32 +179,66 @@ struct Picked {
     pi: Vec<f64>,
 }
 
+/// The units among which a stage draws, in their order.
+struct Candidates<'a> {
+    units: usize,
+    /// Empty where the frame does not list them.
+    names: &'a [&'a str],
+    size: Option<&'a [f64]>,
+    places: &'a [(f64, f64)],
+}
+
 struct Draw<'a> {
     frame: &'a Frame,
     plan: &'a Plan,
     seed: u64,
     listing: Option<&'a Listing>,
+    /// Permanent numbers, in a coordinated draw.
+    numbers: Option<Numbers<'a>>,
     rows: Vec<Row>,
     warnings: Vec<String>,
     certainty: Vec<Certain>,
     /// By stage: units with fewer next-stage units than the take.
     short: Vec<Vec<String>>,
+    /// Units that should have been divided into segments.
+    large: Vec<String>,
     first: Vec<FirstStage>,
     /// Paths of the units whose next-stage units are serial numbers.
     reached: Vec<String>,
 }
 
 impl Draw<'_> {
+    /// A sample that is no probability sample and has no stages: all of the frame, in one stratum.
+    fn all(&mut self) -> Vec<StratumSummary> {
+        let units = self.frame.written.height();
+        for row in 0..units {
+            self.rows.push(Row::first(0, row, &row.to_string(), row + 1, 1.0, true));
+        }
+        let n = units as u64;
+        let (stratum, size) = ("all".into(), units as f64);
+        vec![StratumSummary {
+            stratum,
+            units,
+            size,
+            real: size,
+            n,
+            reserve: 0,
+            certain: 0,
+            merged_from: Vec::new(),
+        }]
+    }
+
     fn first_stage(&mut self) -> Result<Vec<StratumSummary>, SamplingError> {
         let (plan, frame) = (self.plan, self.frame);
         let stage = &plan.stages[0];
         let all: Vec<usize> = (0..frame.written.height()).collect();
-        let units = self.units(0, &all);
+        let units = units::units(frame, plan, 0, &all);
         let sizes = match &stage.size {
-            Some(column) => self.totals(&units, column)?,
+            Some(column) => units::totals(frame, &units, column)?,
             None => vec![1.0; units.len()],
         };
-        let (formed, merged) = form(&plan.strata, &self.strata_values(&units)?, plan.merge.as_ref());
+        let cells = units::strata_cells(frame, plan, &units)?;
+        let (formed, merged) = form(&plan.strata, cells, plan.merge.as_ref());
         self.warnings.extend(merged);
         let by_size =
             stage.size.is_some() && stage.method != Method::Srs && stage.method != Method::Systematic;
@@ -171,8 +257,11 @@ impl Draw<'_> {
             }
             let size: Vec<f64> = order.iter().map(|u| sizes[*u]).collect();
             let label = format!("stage 1/{}", formed.name);
-            let places = self.places(stage, order.iter().map(|u| units[*u].rows[0]))?;
-            let picked = self.pick(stage, by_size.then_some(&size), order.len(), share.n, &places, &label)?;
+            let places = units::places(self.frame, stage, order.iter().map(|u| units[*u].rows[0]))?;
+            let names: Vec<&str> = order.iter().map(|u| units[*u].name.as_str()).collect();
+            let size = by_size.then_some(size.as_slice());
+            let candidates = Candidates { units: order.len(), names: &names, size, places: &places };
+            let picked = self.pick(stage, candidates, share.n, &label)?;
             let main = picked.units.iter().filter(|(_, _, main)| *main).count();
             let reserve = picked.units.len() - main;
             if (reserve as u64) < stage.reserve && share.n > 0 {
@@ -241,16 +330,41 @@ impl Draw<'_> {
         let take = stage.take.unwrap_or_default();
         if let Some(of) = &stage.of {
             self.reached.push(path.clone());
-            let (units, released) = match self.listing.map(|l| l.of(&path)) {
-                Some(Some(listed)) => listed,
+            let (units, released, segment) = match self.listing.map(|l| l.draw(&path, stage, self.seed)) {
+                Some(Some(listed)) => listed?,
                 Some(None) => return Ok(()),
-                None => (self.frame.numbers(of)?[unit.rows[0]] as usize, 0),
+                None => (Some(self.frame.numbers(of)?[unit.rows[0]] as usize), 0, None),
             };
+            if let (Some(units), Some(over), None) = (units, stage.segments.and_then(|s| s.over), &segment)
+                && units as u64 > over
+            {
+                self.large.push(format!("{path} ({units})"));
+            }
+            let (mut row, mut label) = (row, label);
+            if let Some(segment) = segment {
+                label.push('/');
+                label.push_str(&segment.name);
+                let Some(_) = units else {
+                    self.warnings.push(format!(
+                        "`{path}`: segment `{}` is drawn (p = {}); list its `{of}`, and give the number in the listing",
+                        segment.name, segment.p
+                    ));
+                    return Ok(());
+                };
+                if row.p[0] >= 1.0 && row.main && depth == 1 {
+                    self.warnings.push(format!(
+                        "`{path}` is certain and only one of its segments is drawn: its variance cannot be estimated"
+                    ));
+                }
+                row.segment = Some(segment);
+            }
+            let units = units.unwrap_or_default();
             let take = take.saturating_add(released as u64);
             let reserve = stage.reserve.saturating_sub(released as u64);
-            let stage = Stage { reserve, ..stage.clone() };
+            let stage = Stage { reserve, coordinate: None, ..stage.clone() };
             self.remember_short(depth, units, take, &path);
-            let picked = self.pick(&stage, None, units, take.min(units as u64), &[], &label)?;
+            let candidates = Candidates { units, names: &[], size: None, places: &[] };
+            let picked = self.pick(&stage, candidates, take.min(units as u64), &label)?;
             for (rank, (at, p, main)) in picked.units.iter().enumerate() {
                 let mut below = row.below(&(at + 1).to_string(), rank + 1, *p, *main);
                 below.serial = Some((at + 1) as u64);
@@ -258,11 +372,11 @@ impl Draw<'_> {
             }
             return Ok(());
         }
-        let units = self.units(depth, &unit.rows);
+        let units = units::units(self.frame, plan, depth, &unit.rows);
         let by_size =
             stage.size.is_some() && stage.method != Method::Srs && stage.method != Method::Systematic;
         let sizes = match &stage.size {
-            Some(column) => self.totals(&units, column)?,
+            Some(column) => units::totals(self.frame, &units, column)?,
             None => vec![1.0; units.len()],
         };
         let mut order: Vec<usize> = (0..units.len()).collect();
@@ -275,9 +389,12 @@ impl Draw<'_> {
         let size: Vec<f64> = order.iter().map(|u| sizes[*u]).collect();
         let room = if by_size { size.iter().filter(|x| **x > 0.0).count() } else { units.len() };
         self.remember_short(depth, room, take, &path);
-        let places = self.places(stage, order.iter().map(|u| units[*u].rows[0]))?;
+        let places = units::places(self.frame, stage, order.iter().map(|u| units[*u].rows[0]))?;
         let n = take.min(room as u64);
-        let picked = self.pick(stage, by_size.then_some(&size), units.len(), n, &places, &label)?;
+        let names: Vec<&str> = order.iter().map(|u| units[*u].name.as_str()).collect();
+        let size = by_size.then_some(size.as_slice());
+        let candidates = Candidates { units: units.len(), names: &names, size, places: &places };
+        let picked = self.pick(stage, candidates, n, &label)?;
         for (rank, (at, p, main)) in picked.units.iter().enumerate() {
             let unit = &units[order[*at]];
             let mut below = row.below(&unit.name, rank + 1, *p, *main);
@@ -287,14 +404,12 @@ impl Draw<'_> {
         Ok(())
     }
 
-    /// Draws `n` main units and the stage's reserves among `units` candidates.
+    /// Draws `n` main units and the stage's reserves among the candidates.
     fn pick(
-        &self,
+        &mut self,
         stage: &Stage,
-        size: Option<&Vec<f64>>,
-        units: usize,
+        Candidates { units, names, size, places }: Candidates<'_>,
         n: u64,
-        places: &[(f64, f64)],
         label: &str,
     ) -> Result<Picked, SamplingError> {
         let n = n as usize;
@@ -307,9 +422,31 @@ impl Draw<'_> {
             let what = format!("{n} units are asked for, but {units} can be drawn");
             SamplingError::one(label, what, "ask for fewer")
         })?;
+        if units > STEPWISE_UNITS && matches!(stage.method, Method::LocalPivotal | Method::PpsCorrelated) {
+            return Err(SamplingError::one(
+                label,
+                format!(
+                    "`{}` looks at all units left at every step; {units} would take too long",
+                    stage.method.name()
+                ),
+                format!("form strata of at most {STEPWISE_UNITS} units, or draw by another method"),
+            ));
+        }
         let mut chance = Chance::new(self.seed, label);
+        let numbers = match &mut self.numbers {
+            Some(numbers) if stage.coordinate.is_some() => Some(numbers.place(stage.method, names, &pi)),
+            _ => None,
+        };
         if stage.method == Method::Srs {
-            let drawn = simple_random(units, if n == 0 { 0 } else { n.saturating_add(reserve) }, &mut chance);
+            let all = if n == 0 { 0 } else { n.saturating_add(reserve) };
+            let drawn = match &numbers {
+                Some(numbers) => {
+                    let mut drawn = select_by_numbers(stage.method, &pi, numbers);
+                    drawn.truncate(all);
+                    drawn
+                }
+                None => simple_random(units, all, &mut chance),
+            };
             let units = drawn.iter().enumerate().map(|(k, at)| (*at, pi[*at], k < n)).collect();
             return Ok(Picked { units, pi });
         }
@@ -320,14 +457,10 @@ impl Draw<'_> {
                 "use `pps_brewer` or `pps_systematic`, or more strata",
             ));
         }
-        if stage.method == Method::LocalPivotal && units > PIVOTAL_UNITS {
-            return Err(SamplingError::one(
-                label,
-                format!("looking for the neighbours of {units} units would take too long"),
-                format!("form strata of at most {PIVOTAL_UNITS} units, or draw by another method"),
-            ));
-        }
-        let main = select(stage.method, &pi, stage.start, places, &mut chance);
+        let main = match &numbers {
+            Some(numbers) => select_by_numbers(stage.method, &pi, numbers),
+            None => select(stage.method, &pi, stage.start, places, &mut chance),
+        };
         let mut left = vec![true; units];
         for at in &main {
             left[*at] = false;
@@ -373,7 +506,7 @@ impl Draw<'_> {
         let values: Vec<(String, Vec<f64>)> = rule
             .variables
             .iter()
-            .map(|column| Ok((column.clone(), self.totals(units, column)?)))
+            .map(|column| Ok((column.clone(), units::totals(self.frame, units, column)?)))
             .collect::<Result<_, SamplingError>>()?;
         let mut strata = Vec::new();
         for f in formed {
@@ -429,68 +562,6 @@ impl Draw<'_> {
         allocate(&rule, &strata)
     }
 
-    /// Groups rows to units of a stage, in order of appearance; the last listed stage has a unit a row.
-    fn units(&self, depth: usize, rows: &[usize]) -> Vec<Unit> {
-        let stage = &self.plan.stages[depth];
-        let name = |row: usize| self.frame.text(&stage.unit, row);
-        if depth + 1 == self.plan.listed_stages() {
-            return rows.iter().map(|row| Unit { name: name(*row), rows: vec![*row] }).collect();
-        }
-        let mut units: Vec<Unit> = Vec::new();
-        let mut place: HashMap<String, usize> = HashMap::new();
-        for row in rows {
-            let at = *place.entry(name(*row)).or_insert_with_key(|name| {
-                units.push(Unit { name: name.clone(), rows: Vec::new() });
-                units.len() - 1
-            });
-            units[at].rows.push(*row);
-        }
-        units
-    }
-
-    fn totals(&self, units: &[Unit], column: &str) -> Result<Vec<f64>, SamplingError> {
-        let values = self.frame.numbers(column)?;
-        Ok(units.iter().map(|u| u.rows.iter().map(|row| values[*row]).sum()).collect())
-    }
-
-    fn places(
-        &self,
-        stage: &Stage,
-        rows: impl Iterator<Item = usize>,
-    ) -> Result<Vec<(f64, f64)>, SamplingError> {
-        let Some([x, y]) = &stage.coordinates else { return Ok(Vec::new()) };
-        let (x, y) = (self.frame.numbers(x)?, self.frame.numbers(y)?);
-        Ok(rows.map(|row| (x[row], y[row])).collect())
-    }
-
-    /// Each unit's strata values; a unit must lie in one stratum.
-    fn strata_values(&self, units: &[Unit]) -> Result<Vec<Vec<String>>, SamplingError> {
-        let columns: Vec<&Column> =
-            self.plan.strata.iter().filter_map(|c| self.frame.written.get(c)).collect();
-        let of = |row: usize| -> Vec<String> {
-            columns.iter().map(|c| c.text(row).unwrap_or_default().into_owned()).collect()
-        };
-        let mut problems = Vec::new();
-        let mut values = Vec::with_capacity(units.len());
-        for unit in units {
-            let own = of(unit.rows[0]);
-            if let Some(row) = unit.rows.iter().find(|row| of(**row) != own) {
-                problems.push(Problem::new(
-                    format!("{}, line {}", self.frame.file, row + 2),
-                    format!(
-                        "the unit `{}` lies in the strata `{}` and `{}`",
-                        unit.name,
-                        own.join("/"),
-                        of(*row).join("/")
-                    ),
-                    "a first-stage unit belongs to one stratum: correct the row, or give the units other names",
-                ));
-            }
-            values.push(own);
-        }
-        if problems.is_empty() { Ok(values) } else { Err(SamplingError::Problems(problems)) }
-    }
-
     fn name_empty(&mut self, units: &[Unit], sizes: &[f64], by_size: bool) {
         let empty: Vec<&str> = units
             .iter()
@@ -519,6 +590,12 @@ impl Draw<'_> {
     }
 
     fn say_what_fell_short(&mut self) {
+        if !self.large.is_empty() {
+            self.warnings.push(format!(
+                "above the limit `over`, so divide them into segments when listing: {}",
+                self.large.join(", ")
+            ));
+        }
         for (stage, short) in self.plan.stages.iter().zip(&self.short).filter(|(_, short)| !short.is_empty())
         {
             self.warnings.push(format!(

@@ -2,27 +2,62 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::Path;
 
+use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use super::area_codes;
 use super::plan::{Plan, Stage};
 use super::problem::{Problem, SamplingError, suggestion};
+use super::{area_codes, area_history};
 use crate::sql;
-use crate::table::{Column, Declared, Table, Types};
+use crate::table::{Column, Declared, MISSING, Table, TableError, Types, number_text, workbook};
 
-/// A list of units: the columns twice, as they stand in the file and as they are computed with.
+/// A list of units, as it stands in the file and as it is computed with.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Name in messages.
     pub file: String,
     /// SHA-256 of the file's bytes (of the CSV text for a table in memory), hexadecimal.
     pub sha256: String,
-    /// The file's own text in every cell, then the derived columns.
-    pub written: Table,
+    /// The file's own text in every cell, then the columns that the plan adds.
+    pub written: Written,
+    /// What the reader should know: spellings that were matched, codes that were carried.
+    pub notes: Vec<String>,
+    /// The file's row of the header, from 1.
+    header_row: usize,
+}
+
+/// The columns of a frame with their own writing: `1.50` stays, while the number is 1.5.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
     /// Numbers as numbers; codes with leading zeros stay text.
-    pub typed: Table,
+    typed: Table,
+    /// Columns whose text is not what their numbers would print.
+    own: IndexMap<String, Column>,
+}
+
+impl Written {
+    /// A column with the file's text in its cells.
+    pub fn get(&self, name: &str) -> Option<&Column> {
+        self.own.get(name).or_else(|| self.typed.get(name))
+    }
+
+    /// The columns' names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.typed.names()
+    }
+
+    /// The columns in order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.typed.columns().map(|(name, column)| (name, self.own.get(name).unwrap_or(column)))
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> usize {
+        self.typed.height()
+    }
 }
 
 /// Most units below one unit of the frame; more is a slip of the keyboard, and each would be numbered.
@@ -32,67 +67,105 @@ pub(super) const MOST_UNITS: f64 = 1e7;
 const SHARE_ROUNDING: f64 = 1e-3;
 
 impl Frame {
-    /// Reads a CSV or Parquet file; `shown` is its name in messages.
+    /// Reads a CSV, Excel or Parquet file; `shown` is its name in messages.
     pub fn read(path: &Path, shown: &str, types: &Types) -> Result<Self, SamplingError> {
         let unreadable = |reason: String| SamplingError::Unreadable { file: shown.into(), reason };
-        let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-        let mut typed = Table::read(path, types).map_err(|e| unreadable(e.to_string()))?;
-        let text: Types = typed.names().map(|name| (name.to_owned(), Declared::Category)).collect();
-        let written = Table::read(path, &text).map_err(|e| unreadable(e.to_string()))?;
-        for (name, column) in written.columns() {
-            let Column::Category { levels, .. } = column else { continue };
-            if !types.contains_key(name) && levels.iter().any(|level| is_code(level)) {
-                typed.replace(name, column.clone()).map_err(|e| unreadable(e.to_string()))?;
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+        let sha256 = hash_of(path).map_err(|e| unreadable(e.to_string()))?;
+        let (written, header_row) = match ending.as_str() {
+            // Texts and numbers are apart in the file already.
+            "parquet" | "pq" => {
+                let typed = Table::read(path, types).map_err(|e| unreadable(e.to_string()))?;
+                (Written { typed, own: IndexMap::new() }, 1)
             }
-        }
-        Ok(Self { file: shown.into(), sha256: hex(&bytes), written, typed })
+            "xlsx" | "xlsm" | "xls" | "ods" => {
+                let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
+                let sheet = workbook::first_sheet(&bytes).map_err(unreadable)?;
+                let read = |types: &Types| Table::parse_csv(&sheet.text, shown, types);
+                (two_ways(read, types).map_err(|e| unreadable(e.to_string()))?, sheet.header_row)
+            }
+            _ => {
+                let read = |types: &Types| Table::read(path, types);
+                (two_ways(read, types).map_err(|e| unreadable(e.to_string()))?, 1)
+            }
+        };
+        Ok(Self { file: shown.into(), sha256, written, notes: Vec::new(), header_row })
     }
 
     /// A frame that is in memory already.
     pub fn of(table: &Table, shown: &str) -> Self {
+        let written = Written { typed: table.clone(), own: IndexMap::new() };
         let sha256 = hex(table.to_csv().as_bytes());
-        Self { file: shown.into(), sha256, written: table.clone(), typed: table.clone() }
+        Self { file: shown.into(), sha256, written, notes: Vec::new(), header_row: 1 }
     }
 
-    /// Adds the plan's derived columns.
-    pub(super) fn derive(&mut self, plan: &Plan) -> Result<(), SamplingError> {
-        let wrong = |e: String| SamplingError::one("`derive`", e, "correct the expression");
-        let before: Vec<String> = self.typed.names().map(str::to_owned).collect();
-        sql::derive(&mut self.typed, &plan.derive, &plan.types).map_err(|e| wrong(e.to_string()))?;
-        for (name, column) in self.typed.columns().filter(|(name, _)| !before.iter().any(|b| b == name)) {
-            self.written.push(name, column.clone()).map_err(|e| wrong(e.to_string()))?;
+    /// The columns as they are computed with.
+    pub fn typed(&self) -> &Table {
+        &self.written.typed
+    }
+
+    /// Adds a column at the end. Error: there is one of that name.
+    pub(super) fn add(&mut self, name: &str, column: Column) -> Result<(), SamplingError> {
+        self.written
+            .typed
+            .push(name, column)
+            .map_err(|e| SamplingError::one(&self.file, e.to_string(), "rename the frame's column"))
+    }
+
+    /// The file's line or row that holds this row of the table.
+    pub(super) fn line(&self, row: usize) -> usize {
+        row + 1 + self.header_row
+    }
+
+    /// The frame with the plan's areas resolved and columns derived. What is wrong with it goes to `problems`, all of
+    /// it at once; the frame is then of no use.
+    pub(super) fn prepared(
+        mut self,
+        plan: &Plan,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Self, SamplingError> {
+        let carried = match area_history::resolve(&mut self, plan) {
+            Ok(()) => true,
+            Err(SamplingError::Problems(wrong)) => {
+                problems.extend(wrong);
+                false
+            }
+            Err(other) => return Err(other),
+        };
+        if carried {
+            let wrong = |e: String| SamplingError::one("`derive`", e, "correct the expression");
+            sql::derive(&mut self.written.typed, &plan.derive, &plan.types)
+                .map_err(|e| wrong(e.to_string()))?;
         }
-        Ok(())
-    }
-
-    /// Everything that is wrong with the frame under this plan.
-    pub(super) fn problems(&self, plan: &Plan) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.typed.height() == 0 {
+        if self.typed().height() == 0 {
             problems.push(Problem::new(&self.file, "has no rows", "give at least one unit"));
         }
-        self.unknown_columns(plan, &mut problems);
-        self.units(plan, &mut problems);
+        self.unknown_columns(plan, carried, problems);
+        self.units(plan, problems);
         for column in plan.strata.iter().filter(|c| self.written.get(c).is_some()) {
-            self.empty_cells(column, plan, "every unit belongs to a stratum: fill it in", &mut problems);
+            self.empty_cells(column, plan, "every unit belongs to a stratum: fill it in", problems);
         }
         for stage in &plan.stages {
             if let Some(size) = &stage.size {
-                self.sizes(size, plan, false, &mut problems);
+                self.sizes(size, plan, false, problems);
             }
             if let Some(of) = &stage.of {
-                self.sizes(of, plan, true, &mut problems);
+                self.sizes(of, plan, true, problems);
             }
             for column in stage.coordinates.iter().flatten() {
-                self.places(column, plan, &mut problems);
+                self.places(column, plan, problems);
             }
         }
-        self.shares(plan, &mut problems);
-        problems.extend(area_codes::problems(self, plan));
-        problems
+        self.shares(plan, problems);
+        for (part, whole) in [("adults", "persons"), ("households", "persons")] {
+            self.parts(part, whole, plan, problems);
+        }
+        problems.extend(area_codes::problems(&self, plan));
+        Ok(self)
     }
 
-    fn unknown_columns(&self, plan: &Plan, problems: &mut Vec<Problem>) {
+    /// `complete`: the columns that the plan adds are there.
+    fn unknown_columns(&self, plan: &Plan, complete: bool, problems: &mut Vec<Problem>) {
         let mut needed: Vec<(String, &str)> = Vec::new();
         for column in &plan.strata {
             needed.push(("`strata`".into(), column));
@@ -113,14 +186,17 @@ impl Frame {
                 needed.push((format!("stage {}, `variables`", i + 1), column));
             }
         }
-        for (place, column) in needed {
-            if self.typed.get(column).is_none() {
+        let to_come = |column: &str| {
+            !complete && (plan.derive.contains_key(column) || area_history::adds(plan, column))
+        };
+        for (place, column) in needed.into_iter().filter(|(_, column)| !to_come(column)) {
+            if self.typed().get(column).is_none() {
                 let what = format!("there is no column `{column}` in {}", self.file);
-                problems.push(Problem::new(place, what, suggestion(column, self.typed.names())));
+                problems.push(Problem::new(place, what, suggestion(column, self.typed().names())));
             }
         }
         for stage in plan.stages.iter().filter(|s| s.of.is_some()) {
-            if self.typed.get(&stage.unit).is_some() {
+            if self.typed().get(&stage.unit).is_some() {
                 let what = format!("`{}` is a column of {} already", stage.unit, self.file);
                 problems.push(Problem::new(
                     "`unit`",
@@ -141,20 +217,30 @@ impl Frame {
         for stage in listed {
             self.empty_cells(&stage.unit, plan, "every row needs its unit: fill it in", problems);
         }
-        let mut first: HashMap<Vec<Cow<'_, str>>, usize> = HashMap::new();
+        let codes: Vec<Cow<'_, [u32]>> = columns.iter().map(|c| c.categories().0).collect();
+        let mut first: HashMap<Vec<u32>, usize> = HashMap::new();
+        let mut single = vec![usize::MAX; if codes.len() == 1 { self.written.height() } else { 0 }];
         for row in 0..self.written.height() {
-            let Some(path) = columns.iter().map(|c| c.text(row)).collect::<Option<Vec<_>>>() else {
+            if codes.iter().any(|c| c[row] == MISSING) {
                 continue;
+            }
+            // Most frames have one column of names, whose codes are places already.
+            let before = match single.get_mut(codes[0][row] as usize) {
+                Some(place) => Some(std::mem::replace(place, (*place).min(row))).filter(|p| *p != usize::MAX),
+                None => {
+                    let path = codes.iter().map(|c| c[row]).collect();
+                    let before = first.get(&path).copied();
+                    first.entry(path).or_insert(row);
+                    before
+                }
             };
-            let shown = path.join("/");
-            if let Some(before) = first.get(&path) {
+            if let Some(before) = before {
+                let shown: Vec<Cow<'_, str>> = columns.iter().filter_map(|c| c.text(row)).collect();
                 problems.push(Problem::new(
-                    format!("{}, line {}", self.file, row + 2),
-                    format!("the unit `{shown}` stands on line {} already", before + 2),
+                    format!("{}, line {}", self.file, self.line(row)),
+                    format!("the unit `{}` stands on line {} already", shown.join("/"), self.line(before)),
                     "give each unit one row with its own name",
                 ));
-            } else {
-                first.insert(path, row);
             }
         }
     }
@@ -168,7 +254,7 @@ impl Frame {
 
     /// Numbers that are missing, negative or (for counts) not whole.
     fn sizes(&self, column: &str, plan: &Plan, whole: bool, problems: &mut Vec<Problem>) {
-        let Some(cells) = self.typed.get(column) else { return };
+        let Some(cells) = self.typed().get(column) else { return };
         let kind = if whole { "a whole number from 0 to 10,000,000" } else { "a number, 0 or more" };
         let good = |value: f64| {
             value.is_finite() && value >= 0.0 && !(whole && (value.fract() != 0.0 || value > MOST_UNITS))
@@ -196,7 +282,7 @@ impl Frame {
     }
 
     fn places(&self, column: &str, plan: &Plan, problems: &mut Vec<Problem>) {
-        let Some(cells) = self.typed.get(column) else { return };
+        let Some(cells) = self.typed().get(column) else { return };
         for row in 0..cells.len() {
             let number = cells.text(row).and_then(|text| crate::table::parse_number(&text));
             if number.is_none() {
@@ -208,16 +294,20 @@ impl Frame {
 
     /// `share_*` columns are parts of one whole.
     fn shares(&self, plan: &Plan, problems: &mut Vec<Problem>) {
-        let names: Vec<&str> =
-            self.typed.names().filter(|n| n.starts_with("share_") && !plan.derive.contains_key(*n)).collect();
-        let columns: Vec<Cow<'_, [f64]>> = names.iter().filter_map(|n| self.typed.numbers(n).ok()).collect();
+        let names: Vec<&str> = self
+            .typed()
+            .names()
+            .filter(|n| n.starts_with("share_") && !plan.derive.contains_key(*n))
+            .collect();
+        let columns: Vec<Cow<'_, [f64]>> =
+            names.iter().filter_map(|n| self.typed().numbers(n).ok()).collect();
         if names.len() < 2 || columns.len() < names.len() {
             return;
         }
-        for row in 0..self.typed.height() {
+        for row in 0..self.typed().height() {
             for (name, column) in names.iter().zip(&columns) {
                 if !(0.0..=1.0).contains(&column[row]) {
-                    let text = self.typed.get(name).and_then(|c| c.text(row)).unwrap_or_default();
+                    let text = self.typed().get(name).and_then(|c| c.text(row)).unwrap_or_default();
                     let what = format!("is `{text}`");
                     problems.push(Problem::new(self.cell(row, name, plan), what, "give a share from 0 to 1"));
                 }
@@ -233,6 +323,17 @@ impl Frame {
         }
     }
 
+    /// Nobody has more adults, or more households, than persons.
+    fn parts(&self, part: &str, whole: &str, plan: &Plan, problems: &mut Vec<Problem>) {
+        let (Ok(parts), Ok(wholes)) = (self.typed().numbers(part), self.typed().numbers(whole)) else {
+            return;
+        };
+        for row in (0..parts.len()).filter(|row| parts[*row] > wholes[*row]) {
+            let what = format!("is {}, more than the {} `{whole}`", parts[row], wholes[row]);
+            problems.push(Problem::new(self.cell(row, part, plan), what, "correct one of the two"));
+        }
+    }
+
     fn cell(&self, row: usize, column: &str, plan: &Plan) -> String {
         format!("{}, column `{column}`", self.place(row, plan))
     }
@@ -243,12 +344,12 @@ impl Frame {
             let name = &plan.stages[i].unit;
             Some(format!(" ({name} {})", self.written.get(name)?.text(row)?))
         });
-        format!("{}, line {}{}", self.file, row + 2, unit.unwrap_or_default())
+        format!("{}, line {}{}", self.file, self.line(row), unit.unwrap_or_default())
     }
 
     /// The column's numbers. The caller has checked that they are numbers.
     pub(super) fn numbers(&self, column: &str) -> Result<Cow<'_, [f64]>, SamplingError> {
-        self.typed
+        self.typed()
             .numbers(column)
             .map_err(|e| SamplingError::one(&self.file, e.to_string(), "correct the frame"))
     }
@@ -260,7 +361,7 @@ impl Frame {
 
     /// Sorts rows by the stage's `order` columns; equal ones keep the frame's order.
     pub(super) fn sort(&self, rows: &mut [usize], stage: &Stage) {
-        let columns: Vec<&Column> = stage.order.iter().filter_map(|c| self.typed.get(c)).collect();
+        let columns: Vec<&Column> = stage.order.iter().filter_map(|c| self.typed().get(c)).collect();
         rows.sort_by(|a, b| {
             columns
                 .iter()
@@ -280,7 +381,47 @@ fn is_code(text: &str) -> bool {
     bytes.len() > 1 && bytes[0] == b'0' && bytes[1].is_ascii_digit()
 }
 
+/// The text as numbers where it is, and the text itself where the numbers would print another.
+fn two_ways(
+    read: impl Fn(&Types) -> Result<Table, TableError>,
+    types: &Types,
+) -> Result<Written, TableError> {
+    let mut typed = read(types)?;
+    let text: Types = typed.names().map(|name| (name.to_owned(), Declared::Category)).collect();
+    let mut own = IndexMap::new();
+    for (name, column) in read(&text)?.into_columns() {
+        let Column::Category { codes, levels } = &column else { continue };
+        if !types.contains_key(&name) && levels.iter().any(|level| is_code(level)) {
+            typed.replace(name, column)?;
+        } else if let Some(Column::Number(values)) = typed.get(&name) {
+            let printed = |(code, value): (&u32, &f64)| {
+                levels.get(*code as usize).map_or("", String::as_str) == number_text(*value)
+            };
+            if !codes.iter().zip(values).all(printed) {
+                own.insert(name, column);
+            }
+        }
+    }
+    Ok(Written { typed, own })
+}
+
 /// SHA-256 of the bytes, hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    written_hex(&Sha256::digest(bytes))
+}
+
+fn hash_of(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0_u8; 1 << 20];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(written_hex(&hash.finalize())),
+            length => hash.update(&block[..length]),
+        }
+    }
+}
+
+fn written_hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

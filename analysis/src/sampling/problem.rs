@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use surveys::areas::search_key;
+
 use crate::table::nearest;
 
 /// One thing to correct.
@@ -53,14 +55,24 @@ impl From<Problem> for SamplingError {
     }
 }
 
+/// Most problems that are written out; whoever has more corrects by rule, not by line.
+const SHOWN: usize = 500;
+
 fn lines(problems: &[Problem]) -> String {
-    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(Problem::to_string).collect();
+    if problems.len() > SHOWN {
+        lines.push(format!("and {} more", problems.len() - SHOWN));
+    }
+    lines.join("\n")
 }
 
 /// "did you mean `adults`?" for a name that is nearly one of `known`, else the list of what there is.
 pub(crate) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    match nearest(name, known.iter().copied()) {
+    // Before counting letters: the same name without marks, in other case, with other signs between words.
+    let key = search_key(name);
+    let same = known.iter().copied().find(|k| search_key(k) == key && !key.is_empty());
+    match same.or_else(|| nearest(name, known.iter().copied())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             format!("there are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))

@@ -16,6 +16,8 @@ pub(super) struct Row {
     pub units: Vec<String>,
     /// Number of the unit where the frame does not list it.
     pub serial: Option<u64>,
+    /// The segment that was drawn of a unit that was divided at listing.
+    pub segment: Option<Segment>,
     /// By stage, from 1.
     pub order: Vec<usize>,
     /// By stage: conditional inclusion probability of the main take.
@@ -38,6 +40,7 @@ impl Row {
             frame_row,
             units: vec![psu.into()],
             serial: None,
+            segment: None,
             order: vec![order],
             p: vec![p],
             main,
@@ -58,10 +61,22 @@ impl Row {
         self.units.join("/")
     }
 
+    /// Inclusion probability over all stages.
+    fn probability(&self) -> f64 {
+        self.p.iter().product::<f64>() * self.segment.as_ref().map_or(1.0, |segment| segment.p)
+    }
+
     /// Drawn with certainty at the first stage: a stratum of its own.
     fn certain(&self) -> bool {
         self.p[0] >= 1.0
     }
+}
+
+/// A part of a unit, drawn with the conditional probability `p`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Segment {
+    pub name: String,
+    pub p: f64,
 }
 
 /// The table that `sample draw` writes: the frame's columns, serial numbers, then the design's columns.
@@ -85,7 +100,12 @@ pub(super) fn sample_table(
         made.push((format!("p_{}", k + 1), number(&|r| r.p[k])));
         made.push((format!("certainty_{}", k + 1), number(&|r| f64::from(u8::from(r.p[k] >= 1.0)))));
     }
-    let probability = |r: &Row| if r.main { r.p.iter().product() } else { f64::NAN };
+    if rows.iter().any(|r| r.segment.is_some()) {
+        let names = rows.iter().map(|r| r.segment.as_ref().map(|segment| segment.name.as_str()));
+        made.push(("segment".into(), Column::from_texts(names)));
+        made.push(("p_segment".into(), number(&|r| r.segment.as_ref().map_or(1.0, |segment| segment.p))));
+    }
+    let probability = |r: &Row| if r.main { r.probability() } else { f64::NAN };
     made.push(("probability".into(), number(&probability)));
     made.push(("weight".into(), number(&|r| 1.0 / probability(r))));
     let role = |r: &Row| if r.main { "main" } else { "reserve" };
@@ -95,12 +115,15 @@ pub(super) fn sample_table(
         .map(|r| if r.certain() { format!("{}/{}", name(r), r.units[0]) } else { name(r).to_owned() })
         .collect();
     made.push(("variance_stratum".into(), Column::from_texts(stratum.iter().map(|s| Some(s.as_str())))));
-    // Below a certainty unit the next stage's units are the PSUs.
+    // Below a certainty unit the next stage's units are the PSUs; a segment is such a unit.
     let psu: Vec<String> = rows
         .iter()
-        .map(|r| {
-            let depth = if r.certain() { 2 } else { 1 };
-            r.units[..depth.min(r.units.len())].join("/")
+        .map(|r| match &r.segment {
+            Some(segment) if r.certain() && r.units.len() == 2 => format!("{}/{}", r.units[0], segment.name),
+            _ => {
+                let depth = if r.certain() { 2 } else { 1 };
+                r.units[..depth.min(r.units.len())].join("/")
+            }
         })
         .collect();
     made.push(("variance_psu".into(), Column::from_texts(psu.iter().map(|s| Some(s.as_str())))));

@@ -24,6 +24,8 @@ pub enum Method {
     PpsBrewer,
     /// Each unit by itself: the sample size is random.
     PpsPoisson,
+    /// Correlated Poisson: unit by unit, fixed size; can be drawn by permanent numbers.
+    PpsCorrelated,
     /// Spread in space: neighbours exclude one another.
     LocalPivotal,
 }
@@ -38,13 +40,26 @@ impl Method {
             Self::PpsSampford => "pps_sampford",
             Self::PpsBrewer => "pps_brewer",
             Self::PpsPoisson => "pps_poisson",
+            Self::PpsCorrelated => "pps_correlated",
             Self::LocalPivotal => "local_pivotal",
         }
     }
 
     /// Whether a size column is needed.
     pub fn needs_size(self) -> bool {
-        matches!(self, Self::PpsSystematic | Self::PpsSampford | Self::PpsBrewer | Self::PpsPoisson)
+        matches!(
+            self,
+            Self::PpsSystematic
+                | Self::PpsSampford
+                | Self::PpsBrewer
+                | Self::PpsPoisson
+                | Self::PpsCorrelated
+        )
+    }
+
+    /// Whether it can be drawn by permanent numbers with the stated probabilities kept exactly.
+    pub fn takes_numbers(self) -> bool {
+        matches!(self, Self::Srs | Self::PpsPoisson | Self::PpsCorrelated)
     }
 
     /// Whether the order of the units matters for the draw.
@@ -78,10 +93,39 @@ pub fn select(
         Method::PpsSampford => sampford(&rest, chance),
         Method::PpsBrewer => brewer(&rest, chance),
         Method::PpsPoisson => (0..rest.len()).filter(|i| chance.happens(rest[*i])).collect(),
+        Method::PpsCorrelated => {
+            let numbers: Vec<f64> = rest.iter().map(|_| chance.unit()).collect();
+            correlated(&rest, &numbers)
+        }
         Method::LocalPivotal => {
             let places: Vec<(f64, f64)> = open.iter().map(|i| coordinates[*i]).collect();
             local_pivotal(&rest, &places, chance)
         }
+    };
+    let mut all: Vec<usize> = (0..pi.len()).filter(|i| pi[*i] >= CERTAIN).collect();
+    all.extend(drawn.into_iter().map(|i| open[i]));
+    all.sort_unstable();
+    all
+}
+
+/// Draws by numbers that the units bring along, uniform on 0–1 and independent of one another and of `pi`: a unit
+/// with a small number comes early. The inclusion probabilities are exactly `pi`; a unit whose number stays and whose
+/// probability does not fall tends to be drawn again.
+///
+/// For `srs` all units in the order of their numbers (the first Σ π are the sample); else the drawn units in the order
+/// given. Methods: those that [`Method::takes_numbers`].
+pub fn select_by_numbers(method: Method, pi: &[f64], numbers: &[f64]) -> Vec<usize> {
+    if method == Method::Srs {
+        let mut all: Vec<usize> = (0..pi.len()).collect();
+        all.sort_by(|a, b| numbers[*a].total_cmp(&numbers[*b]));
+        return all;
+    }
+    let open: Vec<usize> = (0..pi.len()).filter(|i| pi[*i] > 0.0 && pi[*i] < CERTAIN).collect();
+    let drawn: Vec<usize> = if method == Method::PpsPoisson {
+        (0..open.len()).filter(|i| numbers[open[*i]] < pi[open[*i]]).collect()
+    } else {
+        let (p, u): (Vec<f64>, Vec<f64>) = open.iter().map(|i| (pi[*i], numbers[*i])).unzip();
+        correlated(&p, &u)
     };
     let mut all: Vec<usize> = (0..pi.len()).filter(|i| pi[*i] >= CERTAIN).collect();
     all.extend(drawn.into_iter().map(|i| open[i]));
@@ -110,8 +154,8 @@ pub fn successive(size: &[f64], n: usize, chance: &mut Chance) -> Vec<usize> {
     drawn
 }
 
-/// Most units of one stratum for the local pivotal method: each step looks at all that are left.
-pub const PIVOTAL_UNITS: usize = 20_000;
+/// Most units of one stratum for `local_pivotal` and `pps_correlated`: each step looks at all that are left.
+pub const STEPWISE_UNITS: usize = 20_000;
 
 /// Largest number of table cells (units × sample size) for Sampford's design in one stratum: 400 MB.
 pub const SAMPFORD_CELLS: usize = 25_000_000;
@@ -180,6 +224,65 @@ fn brewer(pi: &[f64], chance: &mut Chance) -> Vec<usize> {
         taken += pi[i];
     }
     (0..pi.len()).filter(|i| drawn[*i]).collect()
+}
+
+/// Correlated Poisson sampling: unit after unit is taken if its number is below its probability, and what the decision
+/// adds to or leaves of the expected size is shared among the units after it, in proportion to π (1 − π) as far as their
+/// probabilities stay within 0 and 1. Each share is fixed before the decision, so every probability keeps its mean; and
+/// the shares sum to 1, so the size is Σ π.
+///
+/// Source: Bondesson and Thorburn (2008); the bounds as in Grafström (2012).
+fn correlated(pi: &[f64], numbers: &[f64]) -> Vec<usize> {
+    const NOTHING: f64 = 1e-9;
+    let mut p = pi.to_vec();
+    let mut share = vec![0.0; p.len()];
+    let mut drawn = Vec::new();
+    for i in 0..p.len() {
+        let own = p[i];
+        let decided = own <= NOTHING || own >= 1.0 - NOTHING;
+        let taken = if decided { own > 0.5 } else { numbers[i] < own };
+        if taken {
+            drawn.push(i);
+        }
+        if decided {
+            continue;
+        }
+        shares(own, &p[i + 1..], &mut share[i + 1..]);
+        let change = own - f64::from(u8::from(taken));
+        for (p, share) in p[i + 1..].iter_mut().zip(&share[i + 1..]) {
+            *p = (*p + change * share).clamp(0.0, 1.0);
+        }
+    }
+    drawn
+}
+
+/// Shares proportional to π (1 − π) that sum to 1; whoever reaches its bound stays there and the others share the rest.
+fn shares(own: f64, p: &[f64], share: &mut [f64]) {
+    let weight = |x: f64| x * (1.0 - x);
+    let most = |x: f64| (x / (1.0 - own)).min((1.0 - x) / own);
+    let mut left = 1.0;
+    let mut spread: f64 = p.iter().map(|x| weight(*x)).sum();
+    // Negative: not at its bound.
+    share.fill(-1.0);
+    loop {
+        let each = if spread > 1e-15 { left / spread } else { 0.0 };
+        let (mut taken, mut gone) = (0.0, 0.0);
+        for (x, share) in p.iter().zip(share.iter_mut()).filter(|(_, share)| **share < 0.0) {
+            if each * weight(*x) > most(*x) {
+                *share = most(*x);
+                taken += *share;
+                gone += weight(*x);
+            }
+        }
+        if gone == 0.0 {
+            for (x, share) in p.iter().zip(share.iter_mut()).filter(|(_, share)| **share < 0.0) {
+                *share = each * weight(*x);
+            }
+            return;
+        }
+        left = (left - taken).max(0.0);
+        spread -= gone;
+    }
 }
 
 /// Local pivotal method (variant 2): a random undecided unit and its nearest undecided neighbour settle between

@@ -15,26 +15,26 @@ pub struct Formed {
     pub merged_from: Vec<String>,
 }
 
-/// Forms strata from each unit's values of the strata columns. Sorted by name; warnings say what was merged.
-pub fn form(columns: &[String], values: &[Vec<String>], merge: Option<&Merge>) -> (Vec<Formed>, Vec<String>) {
-    let mut cells: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
-    for (unit, values) in values.iter().enumerate() {
-        cells.entry(values).or_default().push(unit);
-    }
+/// Forms strata from the units by their values of the strata columns. Sorted by name; warnings say what was merged.
+pub fn form(
+    columns: &[String],
+    cells: BTreeMap<Vec<String>, Vec<usize>>,
+    merge: Option<&Merge>,
+) -> (Vec<Formed>, Vec<String>) {
     let name = |values: &[String]| if values.is_empty() { "all".to_owned() } else { values.join("/") };
     let Some(merge) = merge else {
         let formed = cells.into_iter().map(|(values, units)| Formed {
-            name: name(values),
+            name: name(&values),
             units,
             merged_from: Vec::new(),
         });
         return (sorted(formed.collect()), Vec::new());
     };
     let within: Vec<usize> = (0..columns.len()).filter(|c| merge.within.contains(&columns[*c])).collect();
-    let mut neighbours: BTreeMap<Vec<&String>, Vec<Group>> = BTreeMap::new();
+    let mut neighbours: BTreeMap<Vec<String>, Vec<Group>> = BTreeMap::new();
     for (values, units) in cells {
-        let shared = within.iter().map(|c| &values[*c]).collect();
-        neighbours.entry(shared).or_default().push(Group { cells: vec![values.to_vec()], units });
+        let shared = within.iter().map(|c| values[*c].clone()).collect();
+        neighbours.entry(shared).or_default().push(Group { cells: vec![values], units });
     }
     let mut formed = Vec::new();
     let mut warnings = Vec::new();
