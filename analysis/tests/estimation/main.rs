@@ -1,5 +1,9 @@
 //! Estimates by hand and by law, through the public door.
 
+mod coverage;
+mod intervals;
+mod laws;
+
 use analysis::estimation::{self, EstimationError, Plan, Results, Row, format};
 use analysis::table::{Table, Types};
 use surveys::codebook::Codebook;
