@@ -3,6 +3,8 @@
 //! [`run`] answers a plan from its files, [`estimate`] from a table in memory.
 
 pub mod algebra;
+mod assumed;
+pub mod codebook;
 mod comparison;
 mod context;
 mod contrast;
@@ -14,6 +16,8 @@ pub mod format;
 mod formula;
 pub mod grouped;
 mod independence;
+pub mod index;
+mod interviewer;
 mod means;
 mod moments;
 pub mod plan;
@@ -25,6 +29,7 @@ pub mod result;
 mod survey;
 mod variance;
 mod weighted_sums;
+pub mod years;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -32,9 +37,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+pub use assumed::{Assumed, Move};
+pub use codebook::read_codebook;
 pub use error::EstimationError;
 pub use plan::{Plan, Request, Statistic};
-pub use result::{Covariance, DesignSummary, Results, Row};
+pub use result::{Covariance, DesignSummary, Results, Row, WaveSummary};
 
 use crate::sql;
 use crate::table::Table;
@@ -54,16 +61,26 @@ pub fn load_plan(path: &Path) -> Result<Plan, EstimationError> {
     read_plan(&text, path)
 }
 
-/// Reads the table a plan names. `folder`: where the plan lies.
+/// Reads the table a plan names, its multiple responses parted where the plan names a codebook. `folder`:
+/// where the plan lies.
 pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
     let data = plan.data.as_deref().ok_or(EstimationError::NoData)?;
-    Ok(Table::read(&folder.join(data), &plan.types)?)
+    let mut table = Table::read(&folder.join(data), &plan.types)?;
+    if plan.codebook.is_some()
+        && let Some(book) = read_codebook(plan, folder)?
+    {
+        codebook::part_responses(&mut table, &book)?;
+    }
+    Ok(table)
 }
 
 /// Answers a plan from its data file. `folder`: where the plan lies; paths in it are relative to that.
 ///
 /// Errors: [`EstimationError`], with the request's id where one request is at fault.
 pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
+    if !plan.waves.is_empty() {
+        return years::run(plan, folder);
+    }
     answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder))
 }
 
@@ -86,7 +103,15 @@ fn answer_plan(
     folder: Option<&Path>,
 ) -> Result<Results, EstimationError> {
     check_ids(plan)?;
-    answer_survey(&Survey::build(table, plan, folder, None)?, plan)
+    if !plan.waves.is_empty() {
+        return Err(EstimationError::Waves("they are read from files; answer the plan with `run`".into()));
+    }
+    let plan = &*plan.with_indices()?;
+    let survey = Survey::build(table, plan, folder, None)?;
+    let mut results = answer_survey(&survey, plan)?;
+    results.assumed = assumed::assumed(&survey, plan, folder, &results);
+    results.warnings.extend(assumed::warnings(&results.assumed));
+    Ok(results)
 }
 
 fn check_ids(plan: &Plan) -> Result<(), EstimationError> {
@@ -150,6 +175,7 @@ fn answer(survey: &Survey, request: &Request, base: bool) -> Result<Answer, Esti
         Statistic::Ttest => comparison::ttest(&context),
         Statistic::Ranktest => comparison::ranktest(&context),
         Statistic::Regression => regression::regression(&context),
+        Statistic::Icc => interviewer::icc(&context),
         Statistic::Contrast => Err(EstimationError::NotOffered("a contrast without its base".into())),
     }
 }

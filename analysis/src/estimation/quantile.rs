@@ -118,7 +118,9 @@ fn replicate_variance(
     let Some(replicates) = &context.survey.replicates else { return f64::NAN };
     let quantiles: Vec<Vec<f64>> = (0..replicates.count())
         .into_par_iter()
-        .map(|r| vec![Curve::new(values, codes, &replicates.row_weights(r)).at(rule, prob).unwrap_or(f64::NAN)])
+        .map(|r| {
+            vec![Curve::new(values, codes, &replicates.row_weights(r)).at(rule, prob).unwrap_or(f64::NAN)]
+        })
         .collect();
     replicates.variance(&[estimate], &quantiles, true).at(0, 0)
 }

@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::assumed::Assumed;
+
 /// The answer to a whole plan.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
@@ -11,6 +13,21 @@ pub struct Results {
     pub warnings: Vec<String>,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub covariances: IndexMap<String, Covariance>,
+    /// What ± 5 points of each assumed margin would change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<Assumed>,
+    /// The waves of a plan of several years, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<WaveSummary>,
+}
+
+/// One year of a plan.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WaveSummary {
+    pub wave: String,
+    pub probability: bool,
+    /// `None` where only a table exists.
+    pub design: Option<DesignSummary>,
 }
 
 /// The design as the engine understood it, after adjustment.

@@ -3,7 +3,55 @@
 //! Source: AAPOR, *Standard Definitions* (10th edition, 2023), in-person household surveys: I, P, R, NC, O,
 //! UH and UO, and the rates RR1–RR6, COOP1–4, REF1–3, CON1–3.
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+
+use super::WeightingError;
+use crate::table::{MISSING, Table};
+
+/// Where a plan's data say how each case ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DispositionPlan {
+    pub column: String,
+    /// Class of each code that is not AAPOR's own: `I`, `P`, `R`, `NC`, `O`, `U`, `N`.
+    #[serde(default)]
+    pub codes: IndexMap<String, Class>,
+}
+
+/// Response rates of the issued cases, each counted once and each with its base weight.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    pub unweighted: Outcomes,
+    pub weighted: Outcomes,
+    pub rates: Rates,
+    pub weighted_rates: Rates,
+}
+
+impl Response {
+    /// Of a table of cases. Error: a case without a disposition, or with a code of no class.
+    pub fn of(table: &Table, plan: &DispositionPlan, base: &[f64]) -> Result<Self, WeightingError> {
+        let (codes, levels) = table.categories(&plan.column)?;
+        let classes: Vec<Option<Class>> = levels
+            .iter()
+            .map(|code| plan.codes.get(code).copied().or_else(|| Class::of_code(code)))
+            .collect();
+        let mut cases = Vec::with_capacity(codes.len());
+        for (row, code) in codes.iter().enumerate() {
+            if *code == MISSING {
+                return Err(WeightingError::Missing { column: plan.column.clone(), row: row + 1 });
+            }
+            cases.push(classes[*code as usize].ok_or_else(|| WeightingError::Disposition {
+                column: plan.column.clone(),
+                row: row + 1,
+                code: levels[*code as usize].clone(),
+            })?);
+        }
+        let unweighted = Outcomes::tally(cases.iter().map(|class| (*class, 1.0)));
+        let weighted = Outcomes::tally(cases.iter().copied().zip(base.iter().copied()));
+        Ok(Self { unweighted, weighted, rates: unweighted.rates(), weighted_rates: weighted.rates() })
+    }
+}
 
 /// The classes that rates count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -46,8 +46,7 @@ impl Population {
                                 let shift = f64::from(u8::from(woman)) - 1.5 * f64::from(u8::from(old));
                                 let y = 20.0 + stratum as f64 + village + shift + 3.0 * chance.normal();
                                 let x = (4.0 + 0.2 * y + chance.normal()).max(0.5);
-                                let answers =
-                                    if woman { 0.9 } else { 0.7 } * if old { 0.95 } else { 0.75 };
+                                let answers = if woman { 0.9 } else { 0.7 } * if old { 0.95 } else { 0.75 };
                                 Adult { woman, old, y, x, answers }
                             })
                             .collect()
@@ -102,9 +101,10 @@ impl Population {
                 }
             }
         }
-        let text = ["stratum", "village", "sex", "age"].into_iter().zip(texts).map(|(name, texts)| {
-            (name, Column::from_texts(texts.iter().map(|t| Some(t.as_str()))))
-        });
+        let text = ["stratum", "village", "sex", "age"]
+            .into_iter()
+            .zip(texts)
+            .map(|(name, texts)| (name, Column::from_texts(texts.iter().map(|t| Some(t.as_str())))));
         let number = ["villages", "adults", "w", "y", "x"].into_iter().zip(numbers.map(Column::Number));
         Table::from_columns(text.chain(number)).expect("the columns have one height")
     }
@@ -126,9 +126,8 @@ const TWO_STAGES: &str = r#"{
 }"#;
 
 fn raked_plan(population: &Population) -> Plan {
-    let count = |of: &dyn Fn(usize, &Adult) -> bool| {
-        population.adults().filter(|(s, adult)| of(*s, adult)).count()
-    };
+    let count =
+        |of: &dyn Fn(usize, &Adult) -> bool| population.adults().filter(|(s, adult)| of(*s, adult)).count();
     let stratum = |s: usize| count(&move |at, _| at == s);
     let text = format!(
         r#"{{

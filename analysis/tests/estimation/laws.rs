@@ -44,10 +44,8 @@ fn csv<'a>(lines: impl IntoIterator<Item = &'a Line>, weight: impl Fn(&Line) -> 
     let mut text = String::from("stratum,psu,w,y,x,sex,age\n");
     for line in lines {
         let w = weight(line);
-        text += &format!(
-            "s{},{},{w},{},{},{},{}\n",
-            line.stratum, line.psu, line.y, line.x, line.sex, line.age
-        );
+        text +=
+            &format!("s{},{},{w},{},{},{},{}\n", line.stratum, line.psu, line.y, line.x, line.sex, line.age);
     }
     text
 }

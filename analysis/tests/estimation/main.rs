@@ -234,7 +234,7 @@ fn results_are_written_as_json_csv_and_a_table_for_people() {
     let vietnamese = format::table(&results, None, "vi");
     assert!(vietnamese.contains("Ước lượng") && vietnamese.contains(" đến "), "{vietnamese}");
     let english = format::table(&results, Some(&Codebook::default()), "en");
-    assert!(english.contains("Confidence interval") && english.contains("sex: F | wave: 1"), "{english}");
+    assert!(english.contains("Confidence interval") && english.contains("F | wave: 1"), "{english}");
 }
 
 /// An index of the annual report is a chain of derived columns: the mean of three five-point items with

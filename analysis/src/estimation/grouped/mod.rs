@@ -36,6 +36,7 @@ pub fn query(
     dialect: Dialect,
     skip_unsupported: bool,
 ) -> Result<Query, EstimationError> {
+    let plan = &*plan.with_indices()?;
     let layout = Layout::of(plan, folder, skip_unsupported)?;
     let sql = query::write(&layout, plan, dialect)?;
     Ok(Query { sql, left_out: layout.left_out })
@@ -50,5 +51,6 @@ pub fn finish(
     totals: &Path,
     skip_unsupported: bool,
 ) -> Result<Results, EstimationError> {
+    let plan = &*plan.with_indices()?;
     finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)
 }
