@@ -3,6 +3,9 @@
 mod coverage;
 mod intervals;
 mod laws;
+mod parquet;
+mod questionnaire;
+mod years;
 
 use analysis::estimation::{self, EstimationError, Plan, Results, Row, format};
 use analysis::table::{Table, Types};
