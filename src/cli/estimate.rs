@@ -89,7 +89,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         eprintln!("langnghe: warning: {warning}");
     }
     let parquet = args.output.as_deref().filter(|o| o.extension().is_some_and(|e| e == "parquet"));
-    if let (Some(output), None) = (parquet, args.format) {
+    if let Some(output) = parquet {
+        if args.format.is_some() {
+            anyhow::bail!("{}: a Parquet table has no other --format; leave it out", output.display());
+        }
         return Ok(format::rows(&results)?.write(output)?);
     }
     let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();

@@ -91,6 +91,13 @@ fn of(row: &Row, own: &[Row]) -> Move {
     }
 }
 
+/// The plan's assumed margins.
+pub(crate) fn names(plan: &Plan) -> Vec<String> {
+    let mut names: Vec<String> = runs(plan).into_iter().map(|(run, _)| run.margin).collect();
+    names.dedup();
+    names
+}
+
 /// One warning a margin: how far it can move what.
 pub(crate) fn warnings(runs: &[Assumed]) -> Vec<String> {
     let mut margins: Vec<&str> = runs.iter().map(|a| a.run.margin.as_str()).collect();

@@ -79,7 +79,7 @@ pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
 /// Errors: [`EstimationError`], with the request's id where one request is at fault.
 pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
     if !plan.waves.is_empty() {
-        return years::run(plan, folder);
+        return years::run(plan, folder, None);
     }
     answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder))
 }
@@ -97,6 +97,12 @@ pub fn estimate_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<
     answer_plan(Cow::Borrowed(table), plan, folder)
 }
 
+/// Answers a plan of several waves from tables in memory, one for each wave that is not `published`, in
+/// their order. `folder`: where the plan's other files lie.
+pub fn estimate_waves(tables: Vec<Table>, plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
+    years::run(plan, folder, Some(tables))
+}
+
 fn answer_plan(
     table: Cow<'_, Table>,
     plan: &Plan,
@@ -104,13 +110,18 @@ fn answer_plan(
 ) -> Result<Results, EstimationError> {
     check_ids(plan)?;
     if !plan.waves.is_empty() {
-        return Err(EstimationError::Waves("they are read from files; answer the plan with `run`".into()));
+        return Err(EstimationError::Waves(
+            "each has a table of its own; answer the plan with `run` or `estimate_waves`".into(),
+        ));
     }
     let plan = &*plan.with_indices()?;
     let survey = Survey::build(table, plan, folder, None)?;
     let mut results = answer_survey(&survey, plan)?;
     results.assumed = assumed::assumed(&survey, plan, folder, &results);
     results.warnings.extend(assumed::warnings(&results.assumed));
+    if plan.probability == Some(false) {
+        results.without_errors();
+    }
     Ok(results)
 }
 

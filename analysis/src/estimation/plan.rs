@@ -25,6 +25,8 @@ pub struct Plan {
     pub codebook: Option<String>,
     /// Labels of columns that the codebook does not have.
     pub labels: IndexMap<String, Label>,
+    /// False: a quota or convenience sample, whose figures have no errors.
+    pub probability: Option<bool>,
     /// How cases ended, for response rates.
     pub dispositions: Option<DispositionPlan>,
     pub design: DesignPlan,

@@ -90,7 +90,33 @@ pub struct Covariance {
     pub matrix: Vec<Vec<f64>>,
 }
 
+/// Why figures of a quota or convenience sample stand without errors.
+pub const NOT_PROBABILITY: &str = "not a probability sample: no margin of error";
+
+impl Results {
+    /// The results of a quota or convenience sample.
+    pub(crate) fn without_errors(&mut self) {
+        self.results.iter_mut().for_each(Row::without_errors);
+        self.covariances.clear();
+        self.assumed.iter_mut().flat_map(|a| &mut a.moves).for_each(|m| m.in_errors = None);
+        self.warnings.push(format!("the sample is {NOT_PROBABILITY}"));
+    }
+}
+
 impl Row {
+    /// Takes off all that only a probability sample has: errors, intervals, tests.
+    pub(crate) fn without_errors(&mut self) {
+        (self.se, self.cv, self.ci_low, self.ci_high, self.deff) = (None, None, None, None, None);
+        self.df = serde_json::Value::Null;
+        for field in ["value", "p_value"] {
+            if let Some(value) = self.more.get_mut(field) {
+                *value = serde_json::Value::Null;
+            }
+        }
+        self.more.insert("probability".into(), false.into());
+        self.more.insert("reason".into(), NOT_PROBABILITY.into());
+    }
+
     /// Respondents that really stand behind the figure, after dropping missing answers; what the gate and reports
     /// count. `n` of the contract counts the domain.
     pub fn base(&self) -> Option<usize> {

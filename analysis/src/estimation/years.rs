@@ -23,7 +23,7 @@ use super::context::{Answer, Context, critical, set_figures};
 use super::distributions::t_two_sided;
 use super::index::IndexPlan;
 use super::plan::{Adjustment, DesignPlan, Plan, Request, Statistic};
-use super::result::{DesignSummary, Results, Row, WaveSummary};
+use super::result::{DesignSummary, NOT_PROBABILITY, Results, Row, WaveSummary};
 use super::survey::Survey;
 use super::{EstimationError, check_ids, contrast, read_data};
 use crate::table::{Table, TableError, Types};
@@ -97,8 +97,6 @@ pub enum MultipleTests {
     None,
 }
 
-const NOT_PROBABILITY: &str = "not a probability sample: no margin of error";
-
 struct Wave {
     name: String,
     probability: bool,
@@ -122,10 +120,14 @@ struct WaveAnswer {
     df: f64,
 }
 
-/// Answers a plan of several waves from their files.
-pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
+/// Answers a plan of several waves from their files, or from tables.
+pub(crate) fn run(
+    plan: &Plan,
+    folder: &Path,
+    tables: Option<Vec<Table>>,
+) -> Result<Results, EstimationError> {
     check_ids(plan)?;
-    let waves = build(plan, folder)?;
+    let waves = build(plan, folder, tables)?;
     let concordances = Concordances::read(&plan.waves, folder)?;
     let mut results = Results { design: DesignSummary::default(), ..Results::default() };
     for wave in &waves {
@@ -185,7 +187,8 @@ pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError
     Ok(results)
 }
 
-fn build(plan: &Plan, folder: &Path) -> Result<Vec<Wave>, EstimationError> {
+fn build(plan: &Plan, folder: &Path, tables: Option<Vec<Table>>) -> Result<Vec<Wave>, EstimationError> {
+    let mut tables = tables.map(Vec::into_iter);
     if plan.data.is_some() {
         return Err(EstimationError::Waves("give \"data\" inside each wave, not beside \"waves\"".into()));
     }
@@ -202,7 +205,7 @@ fn build(plan: &Plan, folder: &Path) -> Result<Vec<Wave>, EstimationError> {
                 wave.wave
             )));
         }
-        if wave.data.is_some() == wave.published.is_some() {
+        if tables.is_none() && wave.data.is_some() == wave.published.is_some() {
             return Err(EstimationError::Waves(format!(
                 "wave `{}` needs either \"data\" or \"published\"",
                 wave.wave
@@ -219,7 +222,12 @@ fn build(plan: &Plan, folder: &Path) -> Result<Vec<Wave>, EstimationError> {
 }
 
 impl Wave {
-    fn build(wave: &WavePlan, whole: &Plan, folder: &Path) -> Result<Self, EstimationError> {
+    fn build(
+        wave: &WavePlan,
+        whole: &Plan,
+        folder: &Path,
+        table: Option<Table>,
+    ) -> Result<Self, EstimationError> {
         let own = Plan {
             data: wave.data.clone(),
             types: wave.types.clone().unwrap_or_else(|| whole.types.clone()),
@@ -235,7 +243,7 @@ impl Wave {
         let source = match &wave.published {
             Some(file) => Source::Table(Published::read(&folder.join(file))?),
             None => {
-                let mut table = read_data(&plan, folder)?;
+                let mut table = table.map_or_else(|| read_data(&plan, folder), Ok)?;
                 for (name, lookup) in &wave.lookup {
                     look_up(&mut table, name, lookup, folder)?;
                 }
@@ -244,7 +252,12 @@ impl Wave {
                 Source::Rows(Box::new(survey), places)
             }
         };
-        Ok(Self { name: wave.wave.clone(), probability: wave.probability.unwrap_or(true), plan, source })
+        Ok(Self {
+            name: wave.wave.clone(),
+            probability: wave.probability.or(whole.probability).unwrap_or(true),
+            plan,
+            source,
+        })
     }
 
     fn summary(&self) -> WaveSummary {
@@ -278,10 +291,7 @@ impl Wave {
         for row in &mut answer.rows {
             row.group.shift_insert(0, "wave".into(), self.name.clone());
             if !self.probability {
-                (row.se, row.cv, row.ci_low, row.ci_high, row.deff) = (None, None, None, None, None);
-                row.df = Value::Null;
-                row.more.insert("probability".into(), false.into());
-                row.more.insert("reason".into(), NOT_PROBABILITY.into());
+                row.without_errors();
             }
         }
         if !self.probability {

@@ -271,3 +271,19 @@ fn an_index_is_derived_from_items_with_a_minimum_answered() {
     // Scores by village: a (4 + 3 − 16/3)/3 = 5/9, b −5/9; se² = 2·((5/9)² + (5/9)²)/1.
     assert_near(error, 2.0 * 5.0 / 9.0);
 }
+
+#[test]
+fn a_sample_without_probabilities_has_figures_and_no_errors() {
+    let results = answer(
+        CLUSTERS,
+        &format!(
+            r#"{{"probability": false, {DESIGN}, "requests": [{{"id": "m", "statistic": "mean", "of": "y", "covariance": true}},
+            {{"id": "t", "statistic": "ttest", "of": "y", "groups": "sex"}}]}}"#
+        ),
+    );
+    let (mean, test) = (&results.results[0], &results.results[1]);
+    assert!(mean.estimate.is_some() && mean.se.is_none() && mean.ci_low.is_none() && mean.df.is_null());
+    assert!(test.more["p_value"].is_null() && test.more["value"].is_null());
+    assert!(results.covariances.is_empty());
+    assert!(results.warnings[0].contains("not a probability sample"), "{:?}", results.warnings);
+}

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use analysis::estimation::{self, Results, Row, format};
+use analysis::table::{Column, Table};
 use surveys::chance::Chance;
 
 use super::{assert_near, figures};
@@ -288,6 +289,90 @@ fn waves_on_different_maps_meet_in_trend_areas() {
     assert_eq!(changes, [("North".to_owned(), 1.0), ("South".to_owned(), 1.5)]);
     let error = refused(&folder, &plan("map-b.csv"));
     assert!(error.contains("wave `1`") && error.contains("`01` of row 1 has no line"), "{error}");
+}
+
+/// Half of the villages of the first wave are visited again: the error of the change is that of the
+/// changes over many such pairs of samples, and 95% intervals hold the true one.
+#[test]
+#[ignore = "1,000 pairs of samples: ./dev test --all"]
+fn the_error_of_a_change_is_its_spread_over_many_pairs_of_samples() {
+    let mut chance = Chance::new(5, "two years");
+    // Four adults a village answer in each year; a village keeps most of its level.
+    let villages: Vec<[Vec<f64>; 2]> = (0..400)
+        .map(|village| {
+            let stratum = f64::from(village / 200);
+            let level = 10.0 + 2.0 * stratum + 2.0 * chance.normal();
+            let next = level + 0.5 + 0.8 * chance.normal();
+            [level, next].map(|level| (0..25).map(|_| level + 2.0 * chance.normal()).collect())
+        })
+        .collect();
+    let mean = |year: usize| {
+        villages.iter().flat_map(|v| &v[year]).sum::<f64>()
+            / villages.iter().map(|v| v[year].len()).sum::<usize>() as f64
+    };
+    let truth = mean(1) - mean(0);
+    let plan = |shared: bool| {
+        super::plan(&format!(
+            r#"{{"waves": [{{"wave": "1"}}, {{"wave": "2"}}], "design": {{"strata": "stratum", "clusters": "village", "weights": "w"}},
+            "comparison": {{"shared_psus": {shared}}}, "requests": [{{"id": "m", "statistic": "mean", "of": "y"}}]}}"#
+        ))
+    };
+    let plans = [plan(true), plan(false)];
+    let samples = 1000;
+    let (mut changes, mut errors, mut held) = (Vec::new(), [0.0; 2], [0; 2]);
+    for _ in 0..samples {
+        let mut rows: [Vec<(usize, f64)>; 2] = Default::default();
+        for stratum in 0..2 {
+            let mut order: Vec<usize> = (stratum * 200..stratum * 200 + 200).collect();
+            chance.shuffle(&mut order);
+            // 30 villages a year, 15 of them the same.
+            for (year, chosen) in [&order[..30], &order[15..45]].into_iter().enumerate() {
+                for village in chosen {
+                    let mut adults = villages[*village][year].clone();
+                    chance.shuffle(&mut adults);
+                    rows[year].extend(adults[..4].iter().map(|y| (*village, *y)));
+                }
+            }
+        }
+        let tables = || {
+            rows.iter()
+                .map(|rows| {
+                    let number =
+                        |of: &dyn Fn(&(usize, f64)) -> f64| Column::Number(rows.iter().map(of).collect());
+                    Table::from_columns([
+                        ("stratum", number(&|r| (r.0 / 200) as f64)),
+                        ("village", number(&|r| r.0 as f64)),
+                        ("w", number(&|_| 1.0)),
+                        ("y", number(&|r| r.1)),
+                    ])
+                    .expect("a table")
+                })
+                .collect::<Vec<_>>()
+        };
+        for (i, plan) in plans.iter().enumerate() {
+            let results = estimation::estimate_waves(tables(), plan, Path::new(".")).expect("answered");
+            let row = change(&results, "m");
+            errors[i] += figures(row).1 / f64::from(samples);
+            let (low, high) = (row.ci_low.expect("a limit"), row.ci_high.expect("a limit"));
+            held[i] += usize::from(low <= truth && truth <= high);
+            if i == 0 {
+                changes.push(figures(row).0);
+            }
+        }
+    }
+    let centre = changes.iter().sum::<f64>() / f64::from(samples);
+    let spread = (changes.iter().map(|c| (c - centre).powi(2)).sum::<f64>() / f64::from(samples - 1)).sqrt();
+    let coverage = held.map(|h| h as f64 / f64::from(samples));
+    println!(
+        "change over {samples} pairs: sd {spread:.4}; with shared villages mean se {:.4}, coverage {:.1}%; as independent {:.4}, {:.1}%",
+        errors[0],
+        100.0 * coverage[0],
+        errors[1],
+        100.0 * coverage[1]
+    );
+    assert!((errors[0] / spread - 1.0).abs() < 0.1, "{} is not {spread}", errors[0]);
+    assert!((0.93..=0.97).contains(&coverage[0]), "{coverage:?}");
+    assert!(errors[1] > 1.2 * errors[0], "{errors:?}");
 }
 
 #[test]

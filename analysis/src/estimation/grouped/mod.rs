@@ -52,5 +52,12 @@ pub fn finish(
     skip_unsupported: bool,
 ) -> Result<Results, EstimationError> {
     let plan = &*plan.with_indices()?;
-    finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)
+    let mut results = finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)?;
+    results.warnings.extend(super::assumed::names(plan).into_iter().map(|margin| {
+        format!("the margin `{margin}` is assumed, not counted; its runs at ± 5 points need the rows")
+    }));
+    if plan.probability == Some(false) {
+        results.without_errors();
+    }
+    Ok(results)
 }
