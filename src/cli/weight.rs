@@ -63,8 +63,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let text = match args.format {
         Format::Text if !weighted.diagnosis.assumed.is_empty() && !plan.requests.is_empty() => {
-            text(&weighted.diagnosis)
-                + &moves(&estimation::estimate_in(&data, &plan, Some(&folder)).map_err(failed)?)
+            // The weights are written; a request that cannot be answered takes nothing from them.
+            let moves = match estimation::estimate_in(&data, &plan, Some(&folder)) {
+                Ok(results) => moves(&results),
+                Err(reason) => format!("the plan's estimates were not followed: {reason}\n"),
+            };
+            text(&weighted.diagnosis) + &moves
         }
         Format::Json => serde_json::to_string_pretty(&weighted.diagnosis)? + "\n",
         Format::Text => text(&weighted.diagnosis),
@@ -138,11 +142,11 @@ fn text(diagnosis: &Diagnosis) -> String {
     out
 }
 
-/// How the plan's own estimates move with an assumed margin.
+/// The plan's own estimates that move most with an assumed margin.
 fn moves(results: &estimation::Results) -> String {
     let mut out = String::new();
     for assumed in &results.assumed {
-        for moved in assumed.moves.iter().filter(|m| m.difference.is_some()) {
+        for moved in assumed.largest(5) {
             out += &format!(
                 "assumed {}: {} at {:.1}%: {} {} moves by {:+.5} ({:+.2} standard errors)\n",
                 assumed.run.margin,

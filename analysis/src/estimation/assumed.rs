@@ -33,6 +33,17 @@ pub struct Move {
     pub in_errors: Option<f64>,
 }
 
+impl Assumed {
+    /// The `most` estimates that move most, in standard errors.
+    pub fn largest(&self, most: usize) -> Vec<&Move> {
+        let size = |m: &Move| m.in_errors.map_or(0.0, f64::abs);
+        let mut moves: Vec<&Move> = self.moves.iter().filter(|m| m.difference.is_some()).collect();
+        moves.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        moves.truncate(most);
+        moves
+    }
+}
+
 /// Requests that are followed: figures of the whole domain.
 fn is_headline(request: &super::Request) -> bool {
     let kinds =

@@ -215,7 +215,13 @@ fn build(plan: &Plan, folder: &Path, tables: Option<Vec<Table>>) -> Result<Vec<W
     plan.waves
         .iter()
         .map(|wave| {
-            Wave::build(wave, plan, folder)
+            let table = match (&mut tables, &wave.published) {
+                (Some(tables), None) => Some(tables.next().ok_or_else(|| {
+                    EstimationError::Waves(format!("there is no table for wave `{}`", wave.wave))
+                })?),
+                _ => None,
+            };
+            Wave::build(wave, plan, folder, table)
                 .map_err(|source| EstimationError::Wave { wave: wave.wave.clone(), source: Box::new(source) })
         })
         .collect()

@@ -1,6 +1,6 @@
 //! The diagnosis of a weighting as one page: what an analyst looks at before trusting the weights.
 
-use super::diagnosis::{Category, Diagnosis, Distribution};
+use super::diagnosis::{Category, Diagnosis, Distribution, Extreme};
 use super::response::Outcomes;
 use crate::charts::numerals::{decimal, percent};
 use crate::charts::{Caption, Chart, Histogram, Width};
@@ -188,8 +188,11 @@ fn assumed(diagnosis: &Diagnosis) -> String {
 }
 
 fn extremes(diagnosis: &Diagnosis) -> String {
-    let rows = diagnosis.extremes.iter().map(|extreme| {
-        let ratio = extreme.weight / extreme.stratum_median;
+    let ratio_of = |extreme: &Extreme| extreme.weight / extreme.stratum_median;
+    let mut all: Vec<&Extreme> = diagnosis.extremes.iter().collect();
+    all.sort_by(|a, b| ratio_of(b).total_cmp(&ratio_of(a)));
+    let rows = all.into_iter().map(|extreme| {
+        let ratio = ratio_of(extreme);
         let cells = vec![
             escape(&extreme.stratum),
             decimal(extreme.stratum_median, 1),

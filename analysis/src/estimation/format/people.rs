@@ -308,8 +308,8 @@ impl Reader<'_> {
                 text.push_str(&format!("    {}: {reason}\n", self.words.warning));
             }
             let lines: Vec<Line> = assumed
-                .moves
-                .iter()
+                .largest(5)
+                .into_iter()
                 .map(|m| {
                     let errors = self.optional(m.in_errors, 2);
                     let figures = [
