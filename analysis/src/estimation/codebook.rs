@@ -10,12 +10,15 @@ use super::EstimationError;
 use super::plan::{Label, Plan};
 use crate::table::{Column, MISSING, Table, number_text};
 
-/// The codebook of the plan's `codebook` file, with the plan's own `labels`. `None` where it has neither.
+/// The codebook of the plan's `codebook` file (of several waves: else the latest questionnaire), with the
+/// plan's own `labels`. `None` where it has neither.
 pub fn read_codebook(plan: &Plan, folder: &Path) -> Result<Option<Codebook>, EstimationError> {
-    if plan.codebook.is_none() && plan.labels.is_empty() {
+    let latest = || plan.waves.iter().rev().find_map(|wave| wave.questionnaire.as_ref());
+    let file = plan.codebook.as_ref().or_else(latest);
+    if file.is_none() && plan.labels.is_empty() {
         return Ok(None);
     }
-    let mut book = match &plan.codebook {
+    let mut book = match file {
         None => Codebook::default(),
         Some(file) if file.ends_with(".json") => {
             let path = folder.join(file);

@@ -3,6 +3,7 @@
 mod coverage;
 mod intervals;
 mod laws;
+mod offered;
 mod parquet;
 mod questionnaire;
 mod years;
