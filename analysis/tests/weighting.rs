@@ -140,3 +140,86 @@ fn what_cannot_be_weighted_is_refused_by_name() {
         refusal(r#"[{"method": "calibrate", "terms": ["1", "y"], "totals": {"1": 200, "y": 900}}]"#);
     assert!(missing.contains("column `y`, row 4"), "{missing}");
 }
+
+/// Women are 55% by assumption. With 5 points less (50%) or more (60%) the weights are those of these
+/// margins; a margin of two has two runs, because each run of one is a run of the other.
+#[test]
+fn an_assumed_margin_is_run_with_5_points_more_and_less() {
+    let sex = |women: u32, men: u32, assumed: bool| {
+        format!(
+            r#"[{{"method": "rake", "margins": [{{"by": "sex", "assumed": {assumed}, "totals": [{{"sex": "F", "total": {women}}}, {{"sex": "M", "total": {men}}}]}}]}}]"#
+        )
+    };
+    let weighted = weigh(&sex(110, 90, true));
+    let runs = &weighted.diagnosis.assumed;
+    assert_eq!(runs.len(), 2);
+    for (run, (women, men)) in runs.iter().zip([(100, 100), (120, 80)]) {
+        assert!((run.share - 0.55).abs() < 1e-12 && run.category == "F", "{run:?}");
+        let own = weigh(&sex(women, men, false)).diagnosis;
+        assert!((run.kish_effect.expect("a run") - own.kish_effect).abs() < 1e-9, "{run:?}");
+    }
+    assert!(weigh(&sex(110, 90, false)).diagnosis.assumed.is_empty());
+    // Estimates move as in a plan of their own, and the warning says how far at most.
+    let total = |text: &str| {
+        let mut plan = plan(text);
+        plan.requests[0].r#where = Some("sex = 'F'".into());
+        estimation::estimate(&sample(), &plan).expect("the plan is answered")
+    };
+    let results = total(&sex(110, 90, true));
+    let less = total(&sex(100, 100, false)).results[0].estimate.expect("a total");
+    let moved = &results.assumed[0].moves[0];
+    assert!((moved.estimate.expect("a total") - less).abs() < 1e-9, "{moved:?}");
+    let base = results.results[0].estimate.expect("a total");
+    assert!((moved.difference.expect("a difference") - (less - base)).abs() < 1e-9, "{moved:?}");
+    assert!(
+        results.warnings[0].contains("the margin `sex` is assumed, not counted; with F at"),
+        "{:?}",
+        results.warnings
+    );
+}
+
+/// Four interviews, one refusal, one unknown, one empty house; base weights 10 and 20.
+/// e = 5/6 and RR3 = 4/(5 + 5/6) counted; by weight I = 60, R = 20, U = 10, N = 20.
+#[test]
+fn response_rates_come_with_the_weights() {
+    let cases = "w,end\n10,1.1\n10,11\n20,11\n20,11\n20,2.1\n10,31\n20,vacant\n";
+    let table = Table::parse_csv(cases, "cases.csv", &Types::new()).expect("a table");
+    let plan = |more: &str| -> Plan {
+        let text = format!(
+            r#"{{"types": {{"end": "category"}}, "design": {{"weights": "w"}}, "dispositions": {{"column": "end"{more}}}, "requests": []}}"#
+        );
+        serde_json::from_str(&text).expect("the plan can be read")
+    };
+    let weighted = weight(&table, &plan(r#", "codes": {"vacant": "N"}"#)).expect("weights");
+    let response = weighted.diagnosis.response.expect("rates");
+    let near =
+        |got: Option<f64>, wanted: f64| assert!((got.expect("a rate") - wanted).abs() < 1e-12, "{got:?}");
+    near(response.rates.rr3, 4.0 / (5.0 + 5.0 / 6.0));
+    near(response.weighted_rates.rr3, 60.0 / (80.0 + 0.8 * 10.0));
+    near(response.weighted_rates.rr1, 60.0 / 90.0);
+    let error = weight(&table, &plan("")).expect_err("`vacant` has no class").to_string();
+    assert!(error.contains("column `end`, row 7: `vacant` is no disposition"), "{error}");
+}
+
+#[test]
+fn the_diagnosis_page_says_what_an_analyst_looks_at() {
+    // Forty respondents, so that the histogram's classes pass the gate.
+    let mut rows = String::from("stratum,sex,w,y\n");
+    for i in 0..40 {
+        rows += &format!("{},{},{},1\n", ["a", "b<"][i % 2], ["F", "M"][i / 3 % 2], 10 + i);
+    }
+    let table = Table::parse_csv(&rows, "rows.csv", &Types::new()).expect("a table");
+    let weighted = weight(
+        &table,
+        &plan(
+            r#"[{"method": "rake", "margins": [{"by": "sex", "assumed": true, "totals": [{"sex": "F", "total": 700}, {"sex": "M", "total": 600}]}]}]"#,
+        ),
+    )
+    .expect("weights");
+    let page = analysis::weighting::page::html(&weighted.diagnosis, "plan.json");
+    for part in ["<svg", "hệ số Kish", "Cơ cấu giả định", "hội tụ", "Quyền số lớn nhất theo tầng", "b&lt;"]
+    {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "nothing outside is read");
+}

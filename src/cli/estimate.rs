@@ -12,6 +12,12 @@ enum Format {
     Table,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Language {
+    Vi,
+    En,
+}
+
 /// Engines that can group the rows.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Engine {
@@ -29,7 +35,10 @@ pub struct Args {
     /// Default: table on a terminal, else json
     #[arg(long)]
     format: Option<Format>,
-    /// File to write instead of standard output
+    /// Of a table's words and labels
+    #[arg(long, value_enum, default_value_t = Language::Vi)]
+    language: Language,
+    /// File to write instead of standard output; .parquet writes the rows as a Parquet table
     #[arg(long, value_name = "F")]
     output: Option<PathBuf>,
     /// Print the one query over a table named `data` with which this engine does the grouping
@@ -53,6 +62,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         super::keep_inputs(output, &inputs)?;
     }
     let named = |e| anyhow::anyhow!("{}: {e}", args.plan.display());
+    if !plan.waves.is_empty() && (args.emit_sql.is_some() || args.totals.is_some()) {
+        anyhow::bail!(
+            "{}: a plan of several waves is answered from the rows; leave --emit-sql and --totals out",
+            args.plan.display()
+        );
+    }
     if let Some(engine) = args.emit_sql {
         let dialect = match engine {
             Engine::Postgres => grouped::Dialect::Postgres,
@@ -73,11 +88,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for warning in &results.warnings {
         eprintln!("langnghe: warning: {warning}");
     }
+    let parquet = args.output.as_deref().filter(|o| o.extension().is_some_and(|e| e == "parquet"));
+    if let Some(output) = parquet {
+        if args.format.is_some() {
+            anyhow::bail!("{}: a Parquet table has no other --format; leave it out", output.display());
+        }
+        return Ok(format::rows(&results)?.write(output)?);
+    }
     let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let text = match args.format.unwrap_or(if to_terminal { Format::Table } else { Format::Json }) {
         Format::Json => format::json(&results),
         Format::Csv => format::csv(&results),
-        Format::Table => format::table(&results, None, "vi"),
+        Format::Table => {
+            let language = match args.language {
+                Language::Vi => "vi",
+                Language::En => "en",
+            };
+            let book = estimation::read_codebook(&plan, &folder).map_err(named)?;
+            format::table(&results, book.as_ref(), language)
+        }
     };
     super::write_output(args.output.as_deref(), text.as_bytes())
 }

@@ -1,5 +1,7 @@
-//! How cases end, and the response rates that follow (AAPOR Standard Definitions, face-to-face household surveys).
+//! How cases end: the questionnaire's codes, with AAPOR's number and class. The rates that follow are
+//! [`analysis::weighting::response`].
 
+pub use analysis::weighting::response::{Class, Outcomes};
 use serde::{Deserialize, Serialize};
 
 /// Final disposition of a case. The code is the questionnaire's (`11` is AAPOR's 1.1).
@@ -16,25 +18,6 @@ pub enum Disposition {
     UnknownEligiblePerson,
     NotAHousehold,
     NoAdult,
-}
-
-/// The classes that response rates count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// I: complete interview.
-    Interview,
-    /// P: partial interview.
-    Partial,
-    /// R: refusal or break-off.
-    Refusal,
-    /// NC: non-contact.
-    NonContact,
-    /// O: other reasons of an eligible person.
-    Other,
-    /// UH, UO: unknown whether eligible.
-    Unknown,
-    /// Not eligible.
-    Ineligible,
 }
 
 /// One row a disposition: code on the form, AAPOR's number, class, Vietnamese words.
@@ -90,56 +73,6 @@ impl Disposition {
     }
 }
 
-/// Cases by class, each counted (weight 1) or weighted by its base weight.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Outcomes {
-    pub interviews: f64,
-    pub partials: f64,
-    pub refusals: f64,
-    pub non_contacts: f64,
-    pub others: f64,
-    pub unknown: f64,
-    pub ineligible: f64,
-}
-
-impl Outcomes {
-    /// Adds up cases, each with the weight it stands for.
-    pub fn tally(cases: impl IntoIterator<Item = (Disposition, f64)>) -> Self {
-        let mut sum = Self::default();
-        for (disposition, weight) in cases {
-            *match disposition.class() {
-                Class::Interview => &mut sum.interviews,
-                Class::Partial => &mut sum.partials,
-                Class::Refusal => &mut sum.refusals,
-                Class::NonContact => &mut sum.non_contacts,
-                Class::Other => &mut sum.others,
-                Class::Unknown => &mut sum.unknown,
-                Class::Ineligible => &mut sum.ineligible,
-            } += weight;
-        }
-        sum
-    }
-
-    /// e: the share of eligible ones among cases whose eligibility is known (the proportional allocation, or
-    /// CASRO, rule). `None` when no case's eligibility is known.
-    pub fn eligibility(&self) -> Option<f64> {
-        let eligible = self.known_eligible();
-        let known = eligible + self.ineligible;
-        (known > 0.0).then(|| eligible / known)
-    }
-
-    fn known_eligible(&self) -> f64 {
-        self.interviews + self.partials + self.refusals + self.non_contacts + self.others
-    }
-
-    /// AAPOR response rate 3: I / (I + P + R + NC + O + e (UH + UO)). Partials do not count as interviews.
-    /// `None` without eligible cases.
-    pub fn rr3(&self) -> Option<f64> {
-        let denominator = self.known_eligible() + self.eligibility()? * self.unknown;
-        (denominator > 0.0).then(|| self.interviews / denominator)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,23 +86,12 @@ mod tests {
         assert_eq!(Disposition::from_code("5"), None);
     }
 
-    /// 70 I, 10 R, 10 NC, 10 ineligible, 10 unknown: e = 90/100; RR3 = 70 / (90 + 0.9·10) = 70/99.
+    /// The rates' own reading of codes agrees with the questionnaire's table.
     #[test]
-    fn rr3_counts_the_eligible_part_of_unknown_cases() {
-        let cases = [
-            (Disposition::Complete, 70),
-            (Disposition::RefusedPerson, 10),
-            (Disposition::NoContact, 10),
-            (Disposition::NotAHousehold, 10),
-            (Disposition::UnknownHousehold, 10),
-        ];
-        let outcomes = Outcomes::tally(cases.iter().flat_map(|(d, n)| std::iter::repeat_n((*d, 1.0), *n)));
-        assert_eq!(outcomes.eligibility(), Some(0.9));
-        assert!((outcomes.rr3().unwrap_or(0.0) - 70.0 / 99.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn without_a_known_case_there_is_no_rate() {
-        assert_eq!(Outcomes::tally([(Disposition::UnknownHousehold, 1.0)]).rr3(), None);
+    fn each_code_has_its_aapor_class() {
+        for d in Disposition::all() {
+            assert_eq!(Class::of_code(d.code()), Some(d.class()), "{d:?}");
+            assert_eq!(Class::of_code(d.aapor()), Some(d.class()), "{d:?}");
+        }
     }
 }

@@ -42,8 +42,8 @@ pub fn shuffle_and_scramble(mut records: Vec<CaseRecord>, chance: &mut Chance) -
 /// Response counts, each case as one and each with its design weight.
 pub fn outcomes(records: &[CaseRecord]) -> (Outcomes, Outcomes) {
     (
-        Outcomes::tally(records.iter().map(|r| (r.disposition, 1.0))),
-        Outcomes::tally(records.iter().map(|r| (r.disposition, 1.0 / r.probability))),
+        Outcomes::tally(records.iter().map(|r| (r.disposition.class(), 1.0))),
+        Outcomes::tally(records.iter().map(|r| (r.disposition.class(), 1.0 / r.probability))),
     )
 }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod databases;
 mod demo;
+mod estimates;
 mod imports;
 mod keys;
 mod licences;

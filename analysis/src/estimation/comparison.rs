@@ -119,9 +119,6 @@ pub(crate) fn ranktest(context: &Context) -> Result<Answer, EstimationError> {
     if !METHODS.split(", ").any(|m| m == method) {
         return Err(EstimationError::Choice { field: "method", value: method.into(), offered: METHODS });
     }
-    if context.survey.replicates.is_some() {
-        return Err(EstimationError::NotOffered("a rank test with replicate weights".into()));
-    }
     let outcome = outcome(context)?;
     let Kind::Number(values) = &outcome.kind else { return Err(EstimationError::EmptyDomain) };
     let name = context.needed(context.request.groups.as_deref(), "groups")?;
@@ -154,7 +151,14 @@ pub(crate) fn ranktest(context: &Context) -> Result<Answer, EstimationError> {
             })
             .collect();
         let whole: Vec<u32> = dense.iter().map(|c| if *c == MISSING { MISSING } else { 0 }).collect();
-        let variance = context.survey.linear(influence, &whole)?;
+        // Under replicates the ranks stay those of the full sample and the influence values are
+        // totalled with each replicate's weights.
+        let blocks: Vec<Block> = influence
+            .into_iter()
+            .map(|values| Block { values: Some(values.into()), codes: whole.as_slice().into(), levels: 1 })
+            .collect();
+        let itself = |_: &[f64], values: &[f64]| (0..values.len()).map(|i| vec![(i, 1.0)]).collect();
+        let variance = context.survey.smooth(&blocks, true, <[f64]>::to_vec, itself)?.variance;
         let df = context.df(group);
         let mut row = if count == 2 {
             let estimate = mean[1] - mean[0];

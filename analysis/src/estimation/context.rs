@@ -176,6 +176,7 @@ impl<'a> Context<'a> {
             Statistic::Ranktest => "ranktest",
             Statistic::Regression => "regression",
             Statistic::Contrast => "contrast",
+            Statistic::Icc => "icc",
         }
     }
 

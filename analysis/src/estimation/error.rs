@@ -92,6 +92,25 @@ pub enum EstimationError {
     NotFromTotals { what: String, reason: String },
     #[error("{path}: {reason}; print the query of this plan again (--emit-sql), run it and give its whole result", path = path.display())]
     OtherTotals { path: PathBuf, reason: String },
+    #[error("index `{name}`: {reason}")]
+    Index { name: String, reason: String },
+    #[error("{path}: {problem}{more}; see all of it with `langnghe form check`", path = path.display(),
+        more = if *others > 0 { format!(" (and {others} more problems)") } else { String::new() })]
+    Questionnaire { path: PathBuf, problem: String, others: usize },
+    #[error("column `{column}`, row {row}: `{value}` is no choice of this question in the codebook")]
+    NoChoice { column: String, row: usize, value: String },
+    #[error(
+        "no area has two interviewers, or none interviewed twice; leave `within` out or join small areas"
+    )]
+    Workloads,
+    #[error("wave `{wave}`: {source}")]
+    Wave {
+        wave: String,
+        #[source]
+        source: Box<EstimationError>,
+    },
+    #[error("waves: {0}")]
+    Waves(String),
     #[error("{0} is not offered yet")]
     NotOffered(String),
 }

@@ -1,10 +1,13 @@
-//! Results as JSON, CSV, and tables for people.
+//! Results as JSON, CSV, a table of columns, and tables for people.
 
+mod people;
+
+use indexmap::IndexSet;
 use serde_json::Value;
-use surveys::codebook::Codebook;
 
 use super::result::{Results, Row};
-use crate::table::number_text;
+use crate::table::{Column, Table, TableError, number_text};
+pub use people::table;
 
 /// A number so that it reads back exactly; what is not finite is null.
 fn number(value: f64) -> String {
@@ -65,9 +68,108 @@ pub fn json(results: &Results) -> String {
         }
         text.push_str("\n},\n");
     }
+    if !results.waves.is_empty() {
+        text.push_str(&format!("\"waves\": {},\n", plain_json(&results.waves)));
+    }
+    if !results.assumed.is_empty() {
+        text.push_str(&format!("\"assumed\": {},\n", plain_json(&results.assumed)));
+    }
     let warnings: Vec<String> = results.warnings.iter().map(|w| json_text(w)).collect();
     text.push_str(&format!("\"warnings\": [{}]\n}}\n", warnings.join(", ")));
     text
+}
+
+/// What is written as it stands.
+fn plain_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).map_or_else(|_| "null".to_owned(), |value| value.to_string())
+}
+
+/// Fields of single statistics that stand in columns of their own, in this order.
+const MORE: [&str; 21] = [
+    "prob",
+    "at",
+    "row",
+    "col",
+    "measure",
+    "term",
+    "test",
+    "value",
+    "p_value",
+    "method",
+    "reason",
+    "interviewers",
+    "from",
+    "to",
+    "base",
+    "p_adjusted",
+    "adjustment",
+    "tests",
+    "changed",
+    "shared_psus",
+    "probability",
+];
+
+/// The fields of [`MORE`] that an answer has; the first eleven always stand.
+fn used(results: &Results) -> Vec<&'static str> {
+    let has = |key: &str| results.results.iter().any(|row| row.more.contains_key(key));
+    MORE.iter().enumerate().filter(|(i, key)| *i < 11 || has(key)).map(|(_, key)| *key).collect()
+}
+
+/// The rows as a table, to be written as Parquet or CSV: texts and numbers by column, a column `by_…` for
+/// every column of `by`, missing where a row has no such value. `df` is the first, `df_denominator` the
+/// second of a test's degrees of freedom.
+pub fn rows(results: &Results) -> Result<Table, TableError> {
+    let rows = &results.results;
+    let texts = |of: &dyn Fn(&Row) -> Option<String>| {
+        let texts: Vec<Option<String>> = rows.iter().map(of).collect();
+        Column::from_texts(texts.iter().map(Option::as_deref))
+    };
+    let numbers = |of: &dyn Fn(&Row) -> Option<f64>| {
+        Column::Number(rows.iter().map(|row| of(row).filter(|v| v.is_finite()).unwrap_or(f64::NAN)).collect())
+    };
+    let df = |row: &Row, place: usize| match &row.df {
+        Value::Array(items) => items.get(place).and_then(Value::as_f64),
+        other if place == 0 => other.as_f64(),
+        _ => None,
+    };
+    let mut table = Table::from_columns([
+        ("id", texts(&|row| Some(row.id.clone()))),
+        ("statistic", texts(&|row| Some(row.statistic.clone()))),
+        ("variable", texts(&|row| row.variable.clone())),
+        ("category", texts(&|row| row.category.clone())),
+    ])?;
+    let by: IndexSet<&String> = rows.iter().flat_map(|row| row.group.keys()).collect();
+    for name in by {
+        table.push(format!("by_{name}"), texts(&|row| row.group.get(name).cloned()))?;
+    }
+    for (name, column) in [
+        ("estimate", numbers(&|row| row.estimate)),
+        ("se", numbers(&|row| row.se)),
+        ("cv", numbers(&|row| row.cv)),
+        ("ci_low", numbers(&|row| row.ci_low)),
+        ("ci_high", numbers(&|row| row.ci_high)),
+        ("df", numbers(&|row| df(row, 0))),
+        ("df_denominator", numbers(&|row| df(row, 1))),
+        ("deff", numbers(&|row| row.deff)),
+        ("n", numbers(&|row| row.n.map(|n| n as f64))),
+    ] {
+        table.push(name, column)?;
+    }
+    for key in used(results) {
+        let found = || rows.iter().filter_map(|row| row.more.get(key)).filter(|value| !value.is_null());
+        let number =
+            |value: &Value| value.as_f64().or_else(|| value.as_bool().map(|b| f64::from(u8::from(b))));
+        let column = match found().all(|value| number(value).is_some()) && found().next().is_some() {
+            true => numbers(&|row| row.more.get(key).and_then(number)),
+            false => texts(&|row| match row.more.get(key)? {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(json_value(other)),
+            }),
+        };
+        table.push(key, column)?;
+    }
+    Ok(table)
 }
 
 fn row_json(row: &Row) -> String {
@@ -116,11 +218,10 @@ fn row_json(row: &Row) -> String {
 
 /// One line a row; groups as `by=value` pairs joined by commas; absent values empty.
 pub fn csv(results: &Results) -> String {
-    const MORE: [&str; 11] =
-        ["prob", "at", "row", "col", "measure", "term", "test", "value", "p_value", "method", "reason"];
+    let more = used(results);
     let mut text = format!(
         "id,statistic,variable,category,group,estimate,se,cv,ci_low,ci_high,df,deff,n,{}\n",
-        MORE.join(",")
+        more.join(",")
     );
     for row in &results.results {
         let optional =
@@ -147,7 +248,7 @@ pub fn csv(results: &Results) -> String {
             optional(row.deff),
             row.n.map_or_else(String::new, |n| n.to_string()),
         ];
-        cells.extend(MORE.iter().map(|key| row.more.get(*key).map_or_else(String::new, plain)));
+        cells.extend(more.iter().map(|key| row.more.get(*key).map_or_else(String::new, plain)));
         let cells: Vec<String> = cells
             .iter()
             .map(|cell| match cell.contains([',', '"', '\n', '\r']) {
@@ -156,244 +257,6 @@ pub fn csv(results: &Results) -> String {
             })
             .collect();
         text.push_str(&cells.join(","));
-        text.push('\n');
-    }
-    text
-}
-
-/// Words of the table in one language.
-struct Words {
-    estimate: &'static str,
-    se: &'static str,
-    interval: &'static str,
-    deff: &'static str,
-    n: &'static str,
-    df: &'static str,
-    p_value: &'static str,
-    value: &'static str,
-    design: &'static str,
-    sum: &'static str,
-    shares: &'static str,
-    warning: &'static str,
-    row: &'static str,
-    all: &'static str,
-}
-
-const VIETNAMESE: Words = Words {
-    estimate: "Ước lượng",
-    se: "Sai số chuẩn",
-    interval: "Khoảng tin cậy",
-    deff: "Hệ số thiết kế",
-    n: "Số người trả lời",
-    df: "Bậc tự do",
-    p_value: "Giá trị p",
-    value: "Thống kê",
-    design: "Thiết kế: {n} dòng, {psus} đơn vị mẫu cấp một, {strata} tầng, {df} bậc tự do",
-    sum: "Tổng trọng số",
-    shares: "Tỷ lệ tính bằng %",
-    warning: "Lưu ý",
-    row: "Chỉ tiêu",
-    all: "Chung",
-};
-
-const ENGLISH: Words = Words {
-    estimate: "Estimate",
-    se: "Std. error",
-    interval: "Confidence interval",
-    deff: "Design effect",
-    n: "n",
-    df: "df",
-    p_value: "p-value",
-    value: "Statistic",
-    design: "Design: {n} rows, {psus} PSUs, {strata} strata, {df} degrees of freedom",
-    sum: "Sum of weights",
-    shares: "Shares in %",
-    warning: "Note",
-    row: "Item",
-    all: "All",
-};
-
-/// A table for people, with labels of the codebook where there is one. `language`: `vi`, else English.
-pub fn table(results: &Results, codebook: Option<&Codebook>, language: &str) -> String {
-    let vietnamese = language.starts_with("vi");
-    let words = if vietnamese { &VIETNAMESE } else { &ENGLISH };
-    let design = &results.design;
-    let mut text = words
-        .design
-        .replace("{n}", &grouped(design.n as f64, 0, vietnamese))
-        .replace("{psus}", &grouped(design.psus as f64, 0, vietnamese))
-        .replace("{strata}", &grouped(design.strata as f64, 0, vietnamese))
-        .replace("{df}", &grouped(design.df, 0, vietnamese));
-    text.push_str(&format!(". {}: {}.\n", words.sum, grouped(design.sum_of_weights, 0, vietnamese)));
-    for warning in &results.warnings {
-        text.push_str(&format!("{}: {warning}\n", words.warning));
-    }
-    let mut start = 0;
-    while start < results.results.len() {
-        let first = &results.results[start];
-        let end = start + results.results[start..].iter().take_while(|r| r.id == first.id).count();
-        let rows = &results.results[start..end];
-        start = end;
-        text.push_str(&format!("\n{} ({})", first.id, first.statistic));
-        let percent = rows.iter().all(is_share);
-        text.push_str(&if percent { format!(". {}\n", words.shares) } else { "\n".to_owned() });
-        let lines: Vec<Vec<String>> = if is_test(first) {
-            std::iter::once(vec![words.row, words.value, words.df, words.p_value])
-                .map(|line| line.into_iter().map(str::to_owned).collect())
-                .chain(rows.iter().map(|row| test_line(row, codebook, language, words)))
-                .collect()
-        } else {
-            let header = [words.row, words.estimate, words.se, words.interval, words.deff, words.n];
-            std::iter::once(header.iter().map(|s| (*s).to_owned()).collect())
-                .chain(rows.iter().map(|row| line(row, codebook, language, percent)))
-                .collect()
-        };
-        text.push_str(&aligned(&lines));
-        for row in rows {
-            if let Some(Value::String(reason)) = row.more.get("reason") {
-                text.push_str(&format!(
-                    "  {}: {}: {reason}\n",
-                    words.warning,
-                    label(row, codebook, language, words)
-                ));
-            }
-        }
-    }
-    text
-}
-
-fn is_share(row: &Row) -> bool {
-    match row.statistic.as_str() {
-        "proportion" | "cdf" => true,
-        "mean" => row.category.is_some(),
-        "table" => row.more.get("measure").and_then(Value::as_str) != Some("count"),
-        _ => false,
-    }
-}
-
-fn label(row: &Row, codebook: Option<&Codebook>, language: &str, words: &Words) -> String {
-    let name = |variable: &str| match codebook {
-        Some(book) => book.label(variable, language).to_owned(),
-        None => variable.to_owned(),
-    };
-    let value = |variable: &str, code: &str| match codebook {
-        Some(book) => book.value_label(variable, code, language).to_owned(),
-        None => code.to_owned(),
-    };
-    let variable = row.variable.as_deref().unwrap_or_default();
-    let mut text = name(variable);
-    if let Some(category) = &row.category {
-        text = format!("{text}: {}", value(variable, category));
-    }
-    for key in ["row", "col"] {
-        if let Some(level) = row.more.get(key) {
-            let parts: Vec<&str> = variable.split('*').collect();
-            let column = parts.get(usize::from(key == "col")).copied().unwrap_or_default();
-            let level = level.as_str().map_or_else(|| words.all.to_owned(), |l| value(column, l));
-            text = format!("{text} · {level}");
-        }
-    }
-    for key in ["measure", "prob", "at"] {
-        if let Some(level) = row.more.get(key) {
-            text = format!("{text} · {}", level.as_str().map_or_else(|| json_value(level), str::to_owned));
-        }
-    }
-    for (by, code) in &row.group {
-        text = format!("{text} | {}: {}", name(by), value(by, code));
-    }
-    text
-}
-
-fn line(row: &Row, codebook: Option<&Codebook>, language: &str, percent: bool) -> Vec<String> {
-    let vietnamese = language.starts_with("vi");
-    let words = if vietnamese { &VIETNAMESE } else { &ENGLISH };
-    let factor = if percent { 100.0 } else { 1.0 };
-    let size = row.se.or(row.estimate).unwrap_or(1.0).abs() * factor;
-    let digits = match size {
-        s if percent || s >= 100.0 => usize::from(percent),
-        s if s >= 1.0 => 1,
-        s if s >= 0.01 => 3,
-        _ => 5,
-    };
-    let show = |value: Option<f64>| {
-        value.map_or_else(|| "–".to_owned(), |v| grouped(v * factor, digits, vietnamese))
-    };
-    let between = if vietnamese { " đến " } else { " to " };
-    let interval = match (row.ci_low, row.ci_high) {
-        (None, None) => "–".to_owned(),
-        (low, high) => format!("{}{between}{}", show(low), show(high)),
-    };
-    vec![
-        label(row, codebook, language, words),
-        show(row.estimate),
-        show(row.se),
-        interval,
-        row.deff.map_or_else(|| "–".to_owned(), |d| grouped(d, 2, vietnamese)),
-        row.n.map_or_else(|| "–".to_owned(), |n| grouped(n as f64, 0, vietnamese)),
-    ]
-}
-
-fn test_line(row: &Row, codebook: Option<&Codebook>, language: &str, words: &Words) -> Vec<String> {
-    let vietnamese = language.starts_with("vi");
-    let show = |key: &str, digits| {
-        let value = row.more.get(key).and_then(Value::as_f64);
-        value.map_or_else(|| "–".to_owned(), |v| grouped(v, digits, vietnamese))
-    };
-    let df = match &row.df {
-        Value::Array(items) => items.iter().filter_map(Value::as_f64).collect(),
-        other => other.as_f64().into_iter().collect::<Vec<f64>>(),
-    };
-    let df: Vec<String> =
-        df.iter().map(|d| grouped(*d, if *d == d.trunc() { 0 } else { 2 }, vietnamese)).collect();
-    vec![
-        label(row, codebook, language, words),
-        show("value", 3),
-        if df.is_empty() { "–".into() } else { df.join("; ") },
-        show("p_value", 4),
-    ]
-}
-
-/// A number with grouped thousands: 1.234,5 in Vietnamese, 1,234.5 in English.
-fn grouped(value: f64, digits: usize, vietnamese: bool) -> String {
-    if !value.is_finite() {
-        return "–".into();
-    }
-    let plain = format!("{:.digits$}", value.abs());
-    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
-    let (thousands, point) = if vietnamese { ('.', ',') } else { (',', '.') };
-    let mut text = String::new();
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            text.push(thousands);
-        }
-        text.push(digit);
-    }
-    if !fraction.is_empty() {
-        text.push(point);
-        text.push_str(fraction);
-    }
-    let is_zero = plain.chars().all(|c| matches!(c, '0' | '.'));
-    if value < 0.0 && !is_zero { format!("−{text}") } else { text }
-}
-
-/// Columns padded to their widest cell: the first to the left, the others to the right.
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        lines.iter().filter_map(|l| l.get(column)).map(|c| c.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        text.push_str("  ");
-        for (column, cell) in line.iter().enumerate() {
-            let padding = " ".repeat(widths[column] - cell.chars().count());
-            if column == 0 {
-                text.push_str(&format!("{cell}{padding}"));
-            } else {
-                text.push_str(&format!("   {padding}{cell}"));
-            }
-        }
         text.push('\n');
     }
     text

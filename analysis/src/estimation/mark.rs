@@ -1,17 +1,11 @@
 //! Samples that are no probability samples: their figures describe those who answered and carry no error.
 
-use serde_json::Value;
-
 use super::error::EstimationError;
 use super::plan::{Plan, SinglePsu};
-use super::result::Results;
 use crate::table::Table;
 
 /// The marks that `sample draw` writes into the column `design` of such a sample.
 const MARKS: [&str; 2] = ["quota", "invited"];
-
-/// Why a result has no error.
-const REASON: &str = "not a probability sample: no margin of error";
 
 /// What the plan or the data say against a probability sample; `None` for a probability sample.
 ///
@@ -39,25 +33,4 @@ pub(super) fn without_errors(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.design.single_psu = SinglePsu::Remove;
     plan
-}
-
-/// Takes every error out of the results and says why.
-pub(super) fn take_errors_out(results: &mut Results, why: &str) {
-    for row in &mut results.results {
-        (row.se, row.cv, row.ci_low, row.ci_high, row.deff) = (None, None, None, None, None);
-        row.df = Value::Null;
-        for field in ["value", "p_value"] {
-            if let Some(value) = row.more.get_mut(field) {
-                *value = Value::Null;
-            }
-        }
-        row.more.insert("reason".into(), REASON.into());
-    }
-    results.covariances.clear();
-    results.warnings.insert(
-        0,
-        format!(
-            "not a probability sample ({why}): figures describe those who answered, without a margin of error"
-        ),
-    );
 }

@@ -3,6 +3,8 @@
 //! [`run`] answers a plan from its files, [`estimate`] from a table in memory.
 
 pub mod algebra;
+mod assumed;
+pub mod codebook;
 mod comparison;
 mod context;
 mod contrast;
@@ -14,6 +16,8 @@ pub mod format;
 mod formula;
 pub mod grouped;
 mod independence;
+pub mod index;
+mod interviewer;
 mod mark;
 mod means;
 mod moments;
@@ -26,6 +30,7 @@ pub mod result;
 mod survey;
 mod variance;
 mod weighted_sums;
+pub mod years;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -33,9 +38,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+pub use assumed::{Assumed, Move};
+pub use codebook::read_codebook;
 pub use error::EstimationError;
 pub use plan::{Plan, Request, Statistic};
-pub use result::{Covariance, DesignSummary, Results, Row};
+pub use result::{Covariance, DesignSummary, Results, Row, WaveSummary};
 
 use crate::sql;
 use crate::table::Table;
@@ -55,16 +62,26 @@ pub fn load_plan(path: &Path) -> Result<Plan, EstimationError> {
     read_plan(&text, path)
 }
 
-/// Reads the table a plan names. `folder`: where the plan lies.
+/// Reads the table a plan names, its multiple responses parted where the plan names a codebook. `folder`:
+/// where the plan lies.
 pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
     let data = plan.data.as_deref().ok_or(EstimationError::NoData)?;
-    Ok(Table::read(&folder.join(data), &plan.types)?)
+    let mut table = Table::read(&folder.join(data), &plan.types)?;
+    if plan.codebook.is_some()
+        && let Some(book) = read_codebook(plan, folder)?
+    {
+        codebook::part_responses(&mut table, &book)?;
+    }
+    Ok(table)
 }
 
 /// Answers a plan from its data file. `folder`: where the plan lies; paths in it are relative to that.
 ///
 /// Errors: [`EstimationError`], with the request's id where one request is at fault.
 pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
+    if !plan.waves.is_empty() {
+        return years::run(plan, folder, None);
+    }
     answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder))
 }
 
@@ -81,21 +98,37 @@ pub fn estimate_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<
     answer_plan(Cow::Borrowed(table), plan, folder)
 }
 
+/// Answers a plan of several waves from tables in memory, one for each wave that is not `published`, in
+/// their order. `folder`: where the plan's other files lie.
+pub fn estimate_waves(tables: Vec<Table>, plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
+    years::run(plan, folder, Some(tables))
+}
+
 fn answer_plan(
     table: Cow<'_, Table>,
     plan: &Plan,
     folder: Option<&Path>,
 ) -> Result<Results, EstimationError> {
     check_ids(plan)?;
-    match mark::mark_of(&table, plan)? {
-        None => answer_survey(&Survey::build(table, plan, folder, None)?, plan),
-        Some(why) => {
-            let plan = &mark::without_errors(plan);
-            let mut results = answer_survey(&Survey::build(table, plan, folder, None)?, plan)?;
-            mark::take_errors_out(&mut results, &why);
-            Ok(results)
-        }
+    if !plan.waves.is_empty() {
+        return Err(EstimationError::Waves(
+            "each has a table of its own; answer the plan with `run` or `estimate_waves`".into(),
+        ));
     }
+    let plan = &*plan.with_indices()?;
+    let mark = mark::mark_of(&table, plan)?;
+    let plan = &*match mark {
+        Some(_) => Cow::Owned(mark::without_errors(plan)),
+        None => Cow::Borrowed(plan),
+    };
+    let survey = Survey::build(table, plan, folder, None)?;
+    let mut results = answer_survey(&survey, plan)?;
+    results.assumed = assumed::assumed(&survey, plan, folder, &results);
+    results.warnings.extend(assumed::warnings(&results.assumed));
+    if let Some(why) = mark {
+        results.without_errors(&why);
+    }
+    Ok(results)
 }
 
 fn check_ids(plan: &Plan) -> Result<(), EstimationError> {
@@ -159,6 +192,7 @@ fn answer(survey: &Survey, request: &Request, base: bool) -> Result<Answer, Esti
         Statistic::Ttest => comparison::ttest(&context),
         Statistic::Ranktest => comparison::ranktest(&context),
         Statistic::Regression => regression::regression(&context),
+        Statistic::Icc => interviewer::icc(&context),
         Statistic::Contrast => Err(EstimationError::NotOffered("a contrast without its base".into())),
     }
 }

@@ -4,7 +4,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::index::IndexPlan;
+use super::years::{Comparison, WavePlan};
 use crate::table::Types;
+use crate::weighting::response::DispositionPlan;
 
 /// A whole plan, as the contract has it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -15,6 +18,15 @@ pub struct Plan {
     pub types: Types,
     /// New columns by SQL expression, in order.
     pub derive: IndexMap<String, String>,
+    /// Named indices of items, derived after `derive`, in order.
+    pub indices: IndexMap<String, IndexPlan>,
+    /// Questionnaire (.xlsx, .xls, .csv, .md, .xml) or codebook (.json): labels, and the choices of
+    /// multiple-response and ranking questions as columns.
+    pub codebook: Option<String>,
+    /// Labels of columns that the codebook does not have.
+    pub labels: IndexMap<String, Label>,
+    /// How cases ended, for response rates.
+    pub dispositions: Option<DispositionPlan>,
     pub design: DesignPlan,
     /// `false`: figures get no margin of error. Data that carry the mark of `sample draw` are known without it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +36,19 @@ pub struct Plan {
     pub replicates: Option<ReplicatePlan>,
     /// SQL condition: the domain of all requests.
     pub r#where: Option<String>,
+    /// Surveys of several years, in order of time; each inherits from the plan what it does not state.
+    pub waves: Vec<WavePlan>,
+    /// How waves are compared.
+    pub comparison: Comparison,
     pub requests: Vec<Request>,
+}
+
+/// A text in one language, or by language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Label {
+    Text(String),
+    ByLanguage(IndexMap<String, String>),
 }
 
 /// How the sample was drawn.
@@ -123,6 +147,9 @@ pub enum Adjustment {
         #[serde(deserialize_with = "one_or_many")]
         by: Vec<String>,
         totals: Vec<Map<String, Value>>,
+        /// The totals are assumed, not counted: figures come with runs at ± 5 points of each share.
+        #[serde(default)]
+        assumed: bool,
         #[serde(default)]
         before_replicates: bool,
     },
@@ -197,6 +224,9 @@ pub struct Margin {
     pub by: Vec<String>,
     /// Each holds a value for every `by` column and `total`.
     pub totals: Vec<Map<String, Value>>,
+    /// The totals are assumed, not counted: figures come with runs at ± 5 points of each share.
+    #[serde(default)]
+    pub assumed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -302,6 +332,8 @@ pub enum Statistic {
     Ranktest,
     Regression,
     Contrast,
+    /// Intra-interviewer correlation.
+    Icc,
 }
 
 /// One request; fields that a statistic does not use must be absent.
@@ -353,6 +385,9 @@ pub struct Request {
     pub test: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<String>,
+    /// `icc`: columns within whose combinations interviewers are compared.
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -396,6 +431,7 @@ impl Request {
             cols: None,
             test: None,
             groups: None,
+            within: Vec::new(),
             formula: None,
             family: None,
             between: None,
@@ -464,7 +500,7 @@ pub enum Family {
     Linked { name: String, link: String },
 }
 
-fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(crate) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -101,7 +101,7 @@ fn weight_ratio(context: &Context, kept: &[u32], group: usize) -> f64 {
 }
 
 /// A 0/1 column of that name, else a condition in SQL.
-fn binary(context: &Context, of: &str) -> Result<Variable, EstimationError> {
+pub(super) fn binary(context: &Context, of: &str) -> Result<Variable, EstimationError> {
     let column = match context.survey.table.get(of) {
         Some(column) => column.clone(),
         None => Expression::parse(of)?.column(&context.survey.table)?,

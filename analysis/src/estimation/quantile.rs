@@ -1,15 +1,19 @@
-//! Quantiles with Woodruff's intervals.
+//! Quantiles with intervals by inversion (Woodruff, score) or from replicate quantiles.
 //!
-//! Source: Woodruff (1952); the rules are those of Hyndman and Fan (1996) with weights, as R `survey`.
+//! Source: Woodruff (1952); the score interval is that of Francisco and Fuller (1991); the rules are those
+//! of Hyndman and Fan (1996) with weights, as R `survey`.
+
+use rayon::prelude::*;
 
 use super::EstimationError;
-use super::context::{Answer, Context, Kind, Variable, critical};
+use super::context::{Answer, Context, Kind, Variable, critical, set_figures};
 use super::proportion::{Sample, interval};
 use super::survey::Block;
 use crate::table::MISSING;
 
 const RULES: &str = "math, school, hf1, hf2, hf3, hf4, hf5, hf6, hf7, hf8, hf9";
-const INTERVALS: &str = "mean, beta, xlogit, asin";
+const INTERVALS: &str = "mean, beta, xlogit, asin, score, quantile";
+const BEYOND: &str = "the interval of the share below reaches beyond 0 or 1";
 
 /// Quantiles of numeric columns, a row a probability.
 pub(crate) fn quantile(context: &Context) -> Result<Answer, EstimationError> {
@@ -21,6 +25,13 @@ pub(crate) fn quantile(context: &Context) -> Result<Answer, EstimationError> {
     let ci = request.ci.as_deref().unwrap_or("mean");
     if !INTERVALS.split(", ").any(|c| c == ci) {
         return Err(EstimationError::Choice { field: "ci", value: ci.into(), offered: INTERVALS });
+    }
+    if ci == "quantile" && context.survey.replicates.is_none() {
+        return Err(EstimationError::Choice {
+            field: "ci",
+            value: "quantile, which needs \"replicates\"".into(),
+            offered: "mean, beta, xlogit, asin, score without replicates",
+        });
     }
     if request.probs.is_empty() {
         return Err(EstimationError::FieldNeeded { field: "probs", statistic: "quantile" });
@@ -58,31 +69,97 @@ pub(crate) fn quantile(context: &Context) -> Result<Answer, EstimationError> {
                     continue;
                 };
                 row.estimate = Some(estimate);
-                let (share, variance) = share_below(context, values, &codes, estimate)?;
-                let sample = Sample {
-                    rows: context.groups.rows[group].len() as f64,
-                    answered: *answered as f64,
-                    weight_ratio: 1.0,
-                    df: context.interval_df(group),
-                    level: request.level,
+                let df = context.interval_df(group);
+                let t = critical(request.level, df);
+                if ci == "quantile" {
+                    let variance = replicate_variance(context, values, &codes, rule, *prob, estimate);
+                    set_figures(&mut row, estimate, variance, Some(t));
+                    rows.push(row);
+                    continue;
+                }
+                (row.ci_low, row.ci_high) = if ci == "score" {
+                    score_interval(context, values, &codes, &curve, *prob, t)?
+                } else {
+                    let (share, variance) = share_below(context, values, &codes, estimate)?;
+                    let sample = Sample {
+                        rows: context.groups.rows[group].len() as f64,
+                        answered: *answered as f64,
+                        weight_ratio: 1.0,
+                        df,
+                        level: request.level,
+                    };
+                    let (low, high) = interval(ci, share, variance, &sample);
+                    let limit = |p: f64| if (0.0..=1.0).contains(&p) { curve.at(rule, p) } else { None };
+                    (limit(low), limit(high))
                 };
-                let (low, high) = interval(ci, share, variance, &sample);
-                let limit = |p: f64| if (0.0..=1.0).contains(&p) { curve.at(rule, p) } else { None };
-                row.ci_low = limit(low);
-                row.ci_high = limit(high);
                 if let (Some(low), Some(high)) = (row.ci_low, row.ci_high) {
-                    let se = (high - low) / (2.0 * critical(request.level, sample.df));
+                    let se = (high - low) / (2.0 * t);
                     row.se = Some(se).filter(|v| v.is_finite());
                     row.cv = Some(se / estimate).filter(|v| v.is_finite());
                 } else {
-                    let reason = "the interval of the share below reaches beyond 0 or 1";
-                    row.more.insert("reason".into(), reason.into());
+                    row.more.insert("reason".into(), BEYOND.into());
                 }
                 rows.push(row);
             }
         }
     }
     Ok(Answer::new(context, rows, None))
+}
+
+/// Variance of the quantiles of the replicates. The jackknife's is not consistent (Shao and Wu 1989).
+fn replicate_variance(
+    context: &Context,
+    values: &[f64],
+    codes: &[u32],
+    rule: &str,
+    prob: f64,
+    estimate: f64,
+) -> f64 {
+    let Some(replicates) = &context.survey.replicates else { return f64::NAN };
+    let quantiles: Vec<Vec<f64>> = (0..replicates.count())
+        .into_par_iter()
+        .map(|r| {
+            vec![Curve::new(values, codes, &replicates.row_weights(r)).at(rule, prob).unwrap_or(f64::NAN)]
+        })
+        .collect();
+    replicates.variance(&[estimate], &quantiles, true).at(0, 0)
+}
+
+/// All points θ at which the share below is not significantly other than `prob`: |F̂(θ) − p| ≤ t·se(F̂(θ)).
+///
+/// The error is that of the share at θ itself, not at the quantile, so the limits stay inside the data
+/// and need no transformation. They are data values; R `survey` looks them up once more by unweighted
+/// shares and can land on a neighbour. `None` where no value of the data is rejected on that side.
+fn score_interval(
+    context: &Context,
+    values: &[f64],
+    codes: &[u32],
+    curve: &Curve,
+    prob: f64,
+    t: f64,
+) -> Result<(Option<f64>, Option<f64>), EstimationError> {
+    let mut points = curve.values.clone();
+    points.dedup();
+    // The first point whose score is beyond `bound`; the scores rise with the point.
+    let first = |beyond: &dyn Fn(f64) -> bool| -> Result<usize, EstimationError> {
+        let (mut from, mut to) = (0, points.len());
+        while from < to {
+            let middle = (from + to) / 2;
+            let (share, variance) = share_below(context, values, codes, points[middle])?;
+            let gap = share - prob;
+            let score = if gap == 0.0 { 0.0 } else { gap / variance.max(0.0).sqrt() };
+            if beyond(score) {
+                to = middle;
+            } else {
+                from = middle + 1;
+            }
+        }
+        Ok(from)
+    };
+    let low = first(&|score| score >= -t)?;
+    let high = first(&|score| score > t)?;
+    // Below the first value the share is 0, which is rejected unless it is `prob` itself.
+    Ok((points.get(low).copied().filter(|_| prob > 0.0), points.get(high).copied()))
 }
 
 /// The share of values not above `point`, and its variance.

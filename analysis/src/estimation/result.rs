@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::assumed::Assumed;
+
 /// The answer to a whole plan.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
@@ -11,6 +13,21 @@ pub struct Results {
     pub warnings: Vec<String>,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub covariances: IndexMap<String, Covariance>,
+    /// What ± 5 points of each assumed margin would change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<Assumed>,
+    /// The waves of a plan of several years, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<WaveSummary>,
+}
+
+/// One year of a plan.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WaveSummary {
+    pub wave: String,
+    pub probability: bool,
+    /// `None` where only a table exists.
+    pub design: Option<DesignSummary>,
 }
 
 /// The design as the engine understood it, after adjustment.
@@ -73,7 +90,36 @@ pub struct Covariance {
     pub matrix: Vec<Vec<f64>>,
 }
 
+/// Why figures of a quota or convenience sample stand without errors.
+pub const NOT_PROBABILITY: &str = "not a probability sample: no margin of error";
+
+impl Results {
+    /// The results of a quota or convenience sample, and what tells that it is one.
+    pub(crate) fn without_errors(&mut self, why: &str) {
+        self.results.iter_mut().for_each(Row::without_errors);
+        self.covariances.clear();
+        self.assumed.iter_mut().flat_map(|a| &mut a.moves).for_each(|m| m.in_errors = None);
+        self.warnings.insert(
+            0,
+            format!("not a probability sample ({why}): figures describe those who answered, without a margin of error"),
+        );
+    }
+}
+
 impl Row {
+    /// Takes off all that only a probability sample has: errors, intervals, tests.
+    pub(crate) fn without_errors(&mut self) {
+        (self.se, self.cv, self.ci_low, self.ci_high, self.deff) = (None, None, None, None, None);
+        self.df = serde_json::Value::Null;
+        for field in ["value", "p_value"] {
+            if let Some(value) = self.more.get_mut(field) {
+                *value = serde_json::Value::Null;
+            }
+        }
+        self.more.insert("probability".into(), false.into());
+        self.more.insert("reason".into(), NOT_PROBABILITY.into());
+    }
+
     /// Respondents that really stand behind the figure, after dropping missing answers; what the gate and reports
     /// count. `n` of the contract counts the domain.
     pub fn base(&self) -> Option<usize> {

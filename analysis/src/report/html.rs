@@ -31,7 +31,7 @@ pub fn html(report: &Report) -> String {
     )
 }
 
-fn fonts() -> String {
+pub(crate) fn fonts() -> String {
     // Charts ask for bold, which in this family is the semibold face.
     [("400", REGULAR_WOFF2), ("600 700", SEMIBOLD_WOFF2)]
         .into_iter()

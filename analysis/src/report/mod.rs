@@ -15,6 +15,7 @@ pub mod sentences;
 pub use annual::{AnnualInput, Disposition, Fieldwork, Section, Statement, annual};
 pub use docx::docx;
 pub use front::{Front, Layout, Signature};
+pub(crate) use html::fonts;
 pub use html::html;
 pub use pack::{PackError, pack};
 

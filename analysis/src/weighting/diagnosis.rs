@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Adjusted;
+use super::assumed::AssumedRun;
+use super::response::Response;
 use super::steps::Step;
 use crate::estimation::design::Design;
 use crate::table::MISSING;
@@ -27,6 +29,15 @@ pub struct Diagnosis {
     pub margins: Vec<MarginCheck>,
     /// The heaviest weight of each stratum beside the stratum's median.
     pub extremes: Vec<Extreme>,
+    /// Response rates, where the plan names dispositions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
+    /// What ± 5 points of each assumed margin would change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<AssumedRun>,
+    /// Final weights of the respondents, for the picture of their distribution.
+    #[serde(skip)]
+    pub weights: Vec<f64>,
 }
 
 /// Quantiles of weights; quantiles are data values (the smallest that reaches the share).
@@ -78,6 +89,9 @@ pub struct Extreme {
     pub row: usize,
     pub weight: f64,
     pub stratum_median: f64,
+    /// Rows of the stratum with more than five times its median.
+    #[serde(default)]
+    pub above_five_medians: usize,
 }
 
 impl Distribution {
@@ -156,11 +170,13 @@ impl Diagnosis {
             .zip(&design.stratum_names)
             .filter_map(|(rows, stratum)| {
                 let row = *rows.iter().max_by(|a, b| weights[**a].total_cmp(&weights[**b]).then(b.cmp(a)))?;
+                let median = Distribution::of(rows.iter().map(|r| weights[*r])).median;
                 Some(Extreme {
                     stratum: stratum.clone(),
                     row: row + 1,
                     weight: weights[row],
-                    stratum_median: Distribution::of(rows.iter().map(|r| weights[*r])).median,
+                    stratum_median: median,
+                    above_five_medians: rows.iter().filter(|r| weights[**r] > 5.0 * median).count(),
                 })
             })
             .collect();
@@ -176,6 +192,9 @@ impl Diagnosis {
             steps: reports,
             margins,
             extremes,
+            response: None,
+            assumed: Vec::new(),
+            weights: alive.iter().map(|r| weights[*r]).collect(),
         }
     }
 }

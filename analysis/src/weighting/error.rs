@@ -64,6 +64,10 @@ pub enum WeightingError {
         #[source]
         source: Box<WeightingError>,
     },
+    #[error(
+        "column `{column}`, row {row}: `{code}` is no disposition; give its class (I, P, R, NC, O, U, N) in \"codes\""
+    )]
+    Disposition { column: String, row: usize, code: String },
     #[error("all weights are zero; nobody responded")]
     NoWeight,
 }

@@ -2,17 +2,21 @@
 //!
 //! Nothing unconverged leaves: every door returns either weights that meet their targets or an error.
 
+pub(crate) mod assumed;
 pub(crate) mod auxiliary;
 mod calibrate;
 mod diagnosis;
 mod error;
+pub mod page;
 mod rake;
+pub mod response;
 pub(crate) mod steps;
 mod trim;
 
 use std::borrow::Cow;
 use std::path::Path;
 
+pub use assumed::AssumedRun;
 pub use diagnosis::{Category, Diagnosis, Distribution, Extreme, MarginCheck, StepReport};
 pub use error::WeightingError;
 
@@ -22,6 +26,7 @@ use crate::estimation::replicates::Replicates;
 use crate::estimation::{EstimationError, prepare};
 use crate::table::{Column, Table};
 use auxiliary::Projection;
+use response::Response;
 use steps::{Outcome, Step};
 
 /// The weights of a plan.
@@ -60,6 +65,7 @@ pub fn weight(table: &Table, plan: &Plan) -> Result<Weighted, EstimationError> {
 
 /// As [`weight`]; `folder` is where the plan's other files (joint probabilities, replicates) lie.
 pub fn weight_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<Weighted, EstimationError> {
+    let plan = &*plan.with_indices()?;
     let table = prepare(Cow::Borrowed(table), plan)?;
     let design = Design::build(&table, &plan.design, folder)?;
     let steps = compile(&table, &design, &plan.adjust)?;
@@ -71,7 +77,18 @@ pub fn weight_in(table: &Table, plan: &Plan, folder: Option<&Path>) -> Result<We
             (0..built.count()).map(|r| built.row_weights(r).into_owned()).collect()
         }
     };
-    let diagnosis = Diagnosis::of(&design, &steps, &adjusted);
+    let mut diagnosis = Diagnosis::of(&design, &steps, &adjusted);
+    if let Some(dispositions) = &plan.dispositions {
+        diagnosis.response = Some(Response::of(&table, dispositions, &design.base_weights)?);
+    }
+    for (run, moved) in assumed::runs(plan) {
+        let weights =
+            compile(&table, &design, &moved.adjust).and_then(|s| self::run(&s, &design.base_weights));
+        diagnosis.assumed.push(match weights {
+            Ok(adjusted) => run.with(&adjusted.weights),
+            Err(reason) => AssumedRun { reason: Some(reason.to_string()), ..run },
+        });
+    }
     Ok(Weighted {
         weights: adjusted.weights.iter().map(|w| (*w != 0.0).then_some(*w)).collect(),
         replicates,

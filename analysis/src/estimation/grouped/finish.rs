@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::layout::{Key, Layout, Part, stages};
 use super::query::Columns;
-use crate::estimation::mark::take_errors_out;
 use crate::estimation::survey::{Collapsed, Survey};
 use crate::estimation::{EstimationError, Plan, Results, Row, answer_survey, check_ids};
 use crate::table::{Column, Declared, Table, Types};
@@ -62,10 +61,6 @@ pub(super) fn finish(
     }
     answered.sort_by_key(|(place, _)| *place);
     results.results = answered.into_iter().flat_map(|(_, rows)| rows).collect();
-    // The totals no longer carry the mark of the rows; the plan may.
-    if plan.probability_sample == Some(false) {
-        take_errors_out(&mut results, "the plan says so");
-    }
     results.warnings.extend(layout.left_out.iter().map(|line| format!("left out: {line}")));
     Ok(results)
 }

@@ -391,6 +391,7 @@ fn needs(
         }
         Statistic::Quantile => return Ok(Err("a quantile needs the order of the rows".into())),
         Statistic::Ranktest => return Ok(Err("a rank test needs the order of the rows".into())),
+        Statistic::Icc => return Ok(Err("an interviewer's correlation needs single rows".into())),
         Statistic::Contrast => {}
     }
     let mut missing = numbers.clone();

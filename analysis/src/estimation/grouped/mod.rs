@@ -36,6 +36,7 @@ pub fn query(
     dialect: Dialect,
     skip_unsupported: bool,
 ) -> Result<Query, EstimationError> {
+    let plan = &*plan.with_indices()?;
     let layout = Layout::of(plan, folder, skip_unsupported)?;
     let sql = query::write(&layout, plan, dialect)?;
     Ok(Query { sql, left_out: layout.left_out })
@@ -50,5 +51,14 @@ pub fn finish(
     totals: &Path,
     skip_unsupported: bool,
 ) -> Result<Results, EstimationError> {
-    finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)
+    let plan = &*plan.with_indices()?;
+    let mut results = finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)?;
+    results.warnings.extend(super::assumed::names(plan).into_iter().map(|margin| {
+        format!("the margin `{margin}` is assumed, not counted; its runs at ± 5 points need the rows")
+    }));
+    // The totals no longer carry the mark of the rows; the plan may.
+    if plan.probability_sample == Some(false) {
+        results.without_errors("the plan says so");
+    }
+    Ok(results)
 }
