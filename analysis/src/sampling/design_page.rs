@@ -505,6 +505,7 @@ fn method_in_words(method: Method) -> String {
         Method::PpsSystematic => "hệ thống theo xác suất tỷ lệ với quy mô",
         Method::PpsSampford => "Sampford, xác suất tỷ lệ với quy mô",
         Method::PpsBrewer => "Brewer, xác suất tỷ lệ với quy mô",
+        Method::PpsCorrelated => "Poisson tương quan, cỡ mẫu cố định, xác suất tỷ lệ với quy mô",
         Method::PpsPoisson => "Poisson, xác suất tỷ lệ với quy mô",
         Method::LocalPivotal => "trải đều trong không gian",
     };

@@ -27,7 +27,7 @@ pub(crate) struct Miscounted {
 
 /// The submission's node for each node of an interview that has one.
 #[derive(Debug, Default)]
-pub(crate) struct Origins(Vec<Option<NodeId>>);
+pub struct Origins(Vec<Option<NodeId>>);
 
 impl Origins {
     fn set(&mut self, node: NodeId, origin: NodeId) {
@@ -37,7 +37,8 @@ impl Origins {
         self.0[node.index()] = Some(origin);
     }
 
-    pub(crate) fn get(&self, node: NodeId) -> Option<NodeId> {
+    /// The submission's node, if the interview's came from there.
+    pub fn get(&self, node: NodeId) -> Option<NodeId> {
         self.0.get(node.index()).copied().flatten()
     }
 }
@@ -120,7 +121,7 @@ impl<'f> Interview<'f> {
     /// An interview with the values of a submission, recomputed; with the submission's node for each
     /// node that has one. Calculations that cannot be repeated (chance, the clock, triggers) keep
     /// their value. The submission's nodes carry their item.
-    pub(crate) fn restore(form: &'f Compiled, setup: Setup, submission: &Tree) -> (Self, Origins) {
+    pub fn restore(form: &'f Compiled, setup: Setup, submission: &Tree) -> (Self, Origins) {
         let mut interview = Self::empty(form, setup);
         interview.restored = true;
         let mut origins = Origins::default();

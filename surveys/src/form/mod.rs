@@ -15,8 +15,7 @@ use crate::questionnaire::references::ReferenceError;
 use crate::questionnaire::{Outline, Position, Questionnaire, SEAL};
 
 pub use instances::csv_instance;
-pub(crate) use interview::Origins;
-pub use interview::{Interview, Setup};
+pub use interview::{Interview, Origins, Setup};
 
 /// A form ready to run. Index of an item = its index in [`Outline::places`].
 #[derive(Clone, Debug)]
