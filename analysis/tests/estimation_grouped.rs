@@ -94,6 +94,21 @@ for line in open(sys.argv[1], encoding='utf-8'):
     connection.execute(f\"copy ({open(query, encoding='utf-8').read()}) to '{result}' ({kind})\")
 ";
 
+/// The shared plans, by name.
+fn shared_plans() -> Vec<(String, Plan)> {
+    let mut plans: Vec<(String, Plan)> = std::fs::read_dir(reference())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("the entry can be read").path())
+        .filter_map(|path| {
+            let name = path.file_name().and_then(|n| n.to_str()).expect("the name is UTF-8");
+            let name = name.strip_suffix(".json").filter(|n| !n.ends_with(".expected"))?.to_owned();
+            Some((name, estimation::load_plan(&path).expect("every plan can be read")))
+        })
+        .collect();
+    plans.sort_by(|a, b| a.0.cmp(&b.0));
+    plans
+}
+
 struct Case {
     name: String,
     plan: Plan,
@@ -194,6 +209,44 @@ fn duckdb_groups_every_shared_plan_that_is_a_function_of_totals() {
     refused.iter().for_each(|line| println!("    {line}"));
     assert!(disagreed.is_empty(), "{disagreed:#?}");
     assert!(agreed >= 300, "only {agreed} requests came from totals");
+}
+
+#[test]
+fn a_parquet_file_grouped_batch_by_batch_gives_the_figures_of_the_rows() {
+    let folder = scratch("batches");
+    let (mut plans, mut grouped_plans, mut requests, mut agreed) = (0, 0, 0, 0);
+    let mut disagreed = Vec::new();
+    for (name, plan) in shared_plans() {
+        let Ok(rows) = estimation::run(&plan, &reference()) else { continue };
+        plans += 1;
+        let file = folder.join(format!("{name}.parquet"));
+        let data = estimation::read_data(&plan, &reference()).expect("the data can be read");
+        data.write_parquet(&file).expect("the data can be written");
+        let plan = Plan { data: Some(file.display().to_string()), ..plan };
+        let Some(results) = grouped::from_file(&plan, &reference()) else { continue };
+        grouped_plans += 1;
+        let (a, b) = (&rows.design, &results.design);
+        if (a.n, a.psus, a.strata, a.df) != (b.n, b.psus, b.strata, b.df) {
+            disagreed.push(format!("{name}: {b:?} is not {a:?}"));
+        }
+        for request in &plan.requests {
+            requests += 1;
+            let of = |results: &'_ Results| -> Vec<Row> {
+                results.results.iter().filter(|r| r.id == request.id).cloned().collect()
+            };
+            let (rows, totals) = (of(&rows), of(&results));
+            let found = differences(&rows.iter().collect::<Vec<_>>(), &totals.iter().collect::<Vec<_>>());
+            match found.first() {
+                None => agreed += 1,
+                Some(first) => {
+                    disagreed.push(format!("{name} {}: {first} ({} in all)", request.id, found.len()));
+                }
+            }
+        }
+    }
+    println!("plans grouped: {grouped_plans} of {plans}; requests that agree to 1e-10: {agreed} of {requests}");
+    assert!(disagreed.is_empty(), "{disagreed:#?}");
+    assert!(grouped_plans >= 30 && agreed >= 150, "only {grouped_plans} plans were grouped");
 }
 
 /// Two villages, three rows; the totals are written by hand: Σw = 5, 4 and Σwy = 16, 12.

@@ -16,6 +16,7 @@ pub mod grouped;
 mod independence;
 mod means;
 mod moments;
+mod names;
 pub mod plan;
 mod proportion;
 mod quantile;
@@ -60,11 +61,24 @@ pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
     Ok(Table::read(&folder.join(data), &plan.types)?)
 }
 
+/// As [`read_data`], but of a Parquet file only the columns whose names stand somewhere in the plan.
+fn read_named(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
+    let data = plan.data.as_deref().ok_or(EstimationError::NoData)?;
+    let named = names::Named::of(plan);
+    Ok(Table::read_wanted(&folder.join(data), &plan.types, &|name| named.contains(name))?)
+}
+
 /// Answers a plan from its data file. `folder`: where the plan lies; paths in it are relative to that.
 ///
 /// Errors: [`EstimationError`], with the request's id where one request is at fault.
 pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
-    answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder))
+    check_ids(plan)?;
+    if let Some(results) = grouped::from_file(plan, folder) {
+        return Ok(results);
+    }
+    let answer = read_named(plan, folder).and_then(|table| answer_plan(Cow::Owned(table), plan, Some(folder)));
+    // What is wrong is said with all columns in sight.
+    answer.or_else(|_| answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder)))
 }
 
 /// Answers a plan from a table in memory; `plan.data` is not read.

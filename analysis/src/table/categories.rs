@@ -84,6 +84,25 @@ impl CategoryBuilder {
         self.codes.push(code);
     }
 
+    /// Adds rows by codes of other levels, in the order of the rows.
+    pub fn extend(&mut self, codes: &[u32], levels: &[String]) {
+        let mut own = vec![MISSING; levels.len()];
+        self.codes.reserve(codes.len());
+        for code in codes {
+            if *code == MISSING {
+                self.codes.push(MISSING);
+                continue;
+            }
+            let place = *code as usize;
+            if own[place] == MISSING {
+                self.push(Some(&levels[place]));
+                own[place] = self.codes[self.codes.len() - 1];
+            } else {
+                self.codes.push(own[place]);
+            }
+        }
+    }
+
     pub fn finish(mut self) -> Column {
         let mut order: Vec<u32> = (0..self.levels.len() as u32).collect();
         order.sort_by(|a, b| self.levels[*a as usize].cmp(&self.levels[*b as usize]));

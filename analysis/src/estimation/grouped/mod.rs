@@ -6,14 +6,17 @@
 //! Σwy / Σw, because estimates, raking and linearised errors are linear in y inside such a group. So
 //! the parts are finished by the same code as rows are.
 
+mod engine;
 mod finish;
 mod layout;
 mod query;
+mod totals;
 
 use std::path::Path;
 
 pub use crate::sql::Dialect;
-use layout::Layout;
+use layout::{Grouping, Layout};
+use query::Columns;
 
 use super::{EstimationError, Plan, Results};
 
@@ -36,7 +39,7 @@ pub fn query(
     dialect: Dialect,
     skip_unsupported: bool,
 ) -> Result<Query, EstimationError> {
-    let layout = Layout::of(plan, folder, skip_unsupported)?;
+    let layout = Layout::of(plan, folder, skip_unsupported, Grouping::Elsewhere)?;
     let sql = query::write(&layout, plan, dialect)?;
     Ok(Query { sql, left_out: layout.left_out })
 }
@@ -50,5 +53,22 @@ pub fn finish(
     totals: &Path,
     skip_unsupported: bool,
 ) -> Result<Results, EstimationError> {
-    finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)
+    let layout = Layout::of(plan, folder, skip_unsupported, Grouping::Elsewhere)?;
+    finish::finish(&layout, plan, folder, totals)
+}
+
+/// The results of a plan whose Parquet file is grouped here, batch by batch, so that it may be larger
+/// than memory; the same figures as from the rows.
+///
+/// `None` where the rows themselves are needed or grouping does not make them fewer, and where something
+/// is wrong: the rows then say what and where.
+pub fn from_file(plan: &Plan, folder: &Path) -> Option<Results> {
+    let path = folder.join(plan.data.as_ref()?);
+    if !crate::table::is_parquet(&path) {
+        return None;
+    }
+    let layout = Layout::of(plan, folder, false, Grouping::Here).ok()?;
+    let columns = Columns::of(&layout);
+    let mut parts = engine::group(&layout, plan, &path, &columns)?;
+    finish::answer(&layout, plan, folder, &columns, |part| Ok(std::mem::take(&mut parts[part]))).ok()
 }
