@@ -212,6 +212,11 @@ impl Table {
         Ok(self.column(name)?.categories())
     }
 
+    /// Takes a column out.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Column> {
+        self.columns.shift_remove(name)
+    }
+
     /// Adds a column at the end. Errors: a name twice, another height.
     pub fn push(&mut self, name: impl Into<String>, column: Column) -> Result<(), TableError> {
         let name = name.into();

@@ -41,6 +41,8 @@ pub(crate) struct Groups {
     pub codes: Vec<u32>,
     pub labels: Vec<IndexMap<String, String>>,
     pub rows: Vec<Vec<usize>>,
+    /// Rows of the data with a positive weight.
+    pub n: Vec<usize>,
     /// Degrees of freedom of every group's domain.
     pub df: Vec<f64>,
 }
@@ -209,13 +211,7 @@ impl<'a> Context<'a> {
             statistic: self.word().into(),
             group: self.groups.labels[group].clone(),
             df: self.df(group).into(),
-            n: Some(
-                self.groups.rows[group]
-                    .iter()
-                    .filter(|row| self.survey.weights[**row] > 0.0)
-                    .map(|row| self.survey.rows_behind(*row))
-                    .sum(),
-            ),
+            n: Some(self.groups.n[group]),
             ..Row::default()
         }
     }
@@ -334,9 +330,23 @@ impl Groups {
                 EstimationError::NotOffered("more combinations of `by` than can be numbered".into())
             })?;
         }
-        let mut seen: Vec<u64> = codes.iter().copied().filter(|c| *c != u64::MAX).collect();
-        seen.sort_unstable();
-        seen.dedup();
+        // Few combinations are marked, many sorted.
+        let mut place_of: Vec<u32> = match stride <= 4 * codes.len() as u64 + 1024 {
+            true => vec![MISSING; stride as usize],
+            false => Vec::new(),
+        };
+        let mut seen: Vec<u64> = Vec::new();
+        if place_of.is_empty() {
+            seen.extend(codes.iter().copied().filter(|c| *c != u64::MAX));
+            seen.sort_unstable();
+            seen.dedup();
+        } else {
+            codes.iter().filter(|c| **c != u64::MAX).for_each(|c| place_of[*c as usize] = 0);
+            for (code, place) in place_of.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
+                *place = seen.len() as u32;
+                seen.push(code as u64);
+            }
+        }
         if seen.is_empty() {
             return Err(EstimationError::EmptyDomain);
         }
@@ -360,12 +370,20 @@ impl Groups {
                 if *code == u64::MAX {
                     return MISSING;
                 }
-                let place = seen.partition_point(|s| s < code);
+                let place = match place_of.is_empty() {
+                    true => seen.partition_point(|s| s < code),
+                    false => place_of[*code as usize] as usize,
+                };
                 rows[place].push(row);
                 place as u32
             })
             .collect();
         let df = rows.iter().map(|rows| survey.degrees(rows)).collect();
-        Ok(Self { codes: dense, labels, rows, df })
+        let behind = |rows: &Vec<usize>| {
+            let weighted = rows.iter().filter(|row| survey.weights[**row] > 0.0);
+            weighted.map(|row| survey.rows_behind(*row)).sum()
+        };
+        let n = rows.iter().map(behind).collect();
+        Ok(Self { codes: dense, labels, rows, n, df })
     }
 }

@@ -8,7 +8,7 @@ use super::{Column, MISSING, number_text};
 fn categorise_whole_numbers(values: &[f64]) -> Option<(Vec<u32>, Vec<String>)> {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for value in values.iter().filter(|v| !v.is_nan()) {
-        if *value != value.trunc() {
+        if *value as i64 as f64 != *value {
             return None;
         }
         low = low.min(*value);

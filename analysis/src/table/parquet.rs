@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -22,11 +23,20 @@ const BATCH: usize = 1 << 18;
 #[derive(Debug)]
 pub(crate) struct ParquetFile {
     path: PathBuf,
-    file: File,
     /// Whether each column holds text.
     columns: IndexMap<String, bool>,
     height: usize,
-    batches: Vec<Range<usize>>,
+    batches: Vec<Batch>,
+    schema: std::sync::Arc<pl::ArrowSchema>,
+    metadata: pl::FileMetadataRef,
+}
+
+/// Rows that are read together.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub rows: Range<usize>,
+    /// The row group, where the batch is all of it.
+    group: Option<usize>,
 }
 
 /// One column of one batch, as it is stored.
@@ -102,7 +112,7 @@ impl ParquetFile {
     pub fn open(path: &Path) -> Result<Self, TableError> {
         let unreadable = |reason: String| TableError::Unreadable { path: path.into(), reason };
         let file = File::open(path).map_err(|e| unreadable(e.to_string()))?;
-        let mut reader = pl::ParquetReader::new(file.try_clone().map_err(|e| unreadable(e.to_string()))?);
+        let mut reader = pl::ParquetReader::new(file);
         let schema = reader.schema().map_err(|e| unreadable(e.to_string()))?;
         let mut columns = IndexMap::new();
         for field in schema.iter_values() {
@@ -112,21 +122,22 @@ impl ParquetFile {
                 return Err(TableError::DuplicateColumn { name });
             }
         }
-        let metadata = reader.get_metadata().map_err(|e| unreadable(e.to_string()))?;
+        let metadata = reader.get_metadata().map_err(|e| unreadable(e.to_string()))?.clone();
         let mut batches = Vec::new();
         let mut first = 0;
-        for group in &metadata.row_groups {
+        for (place, group) in metadata.row_groups.iter().enumerate() {
             let end = first + group.num_rows();
             // A large row group is parted evenly; a page is decoded once or, at a seam, twice.
             let parts = group.num_rows().div_ceil(BATCH + BATCH / 2).max(1);
             let size = group.num_rows().div_ceil(parts).max(1);
             while first < end {
-                batches.push(first..end.min(first + size));
+                let rows = first..end.min(first + size);
+                batches.push(Batch { rows, group: (parts == 1).then_some(place) });
                 first = end.min(first + size);
             }
         }
         let height = metadata.num_rows;
-        Ok(Self { path: path.into(), file, columns, height, batches })
+        Ok(Self { path: path.into(), columns, height, batches, schema, metadata })
     }
 
     /// Number of rows.
@@ -139,28 +150,47 @@ impl ParquetFile {
         self.columns.iter().map(|(name, is_text)| (name.as_str(), *is_text))
     }
 
-    /// Rows that are read together; the same for a file wherever it is read.
-    pub fn batches(&self) -> &[Range<usize>] {
+    /// What is read together; the same for a file wherever it is read.
+    pub fn batches(&self) -> &[Batch] {
         &self.batches
     }
 
-    /// The columns of one batch, in the order asked. Errors: unreadable, a type that is no number or text.
-    pub fn read(&self, batch: &Range<usize>, names: &[&str]) -> Result<Vec<Chunk>, TableError> {
+    /// One column of one batch. Errors: unreadable, no such column, a type that is no number or text.
+    pub fn read(&self, batch: &Batch, name: &str) -> Result<Chunk, TableError> {
+        let series = match batch.group {
+            Some(group) => self.read_group(group, name),
+            None => self.read_slice(&batch.rows, name),
+        };
         let unreadable = |reason: String| TableError::Unreadable { path: self.path.clone(), reason };
-        let file = self.file.try_clone().map_err(|e| unreadable(e.to_string()))?;
-        let frame = pl::ParquetReader::new(file)
-            .with_columns(Some(names.iter().map(|name| (*name).to_owned()).collect()))
-            .with_slice(Some((batch.start, batch.len())))
-            .read_parallel(pl::ParallelStrategy::RowGroups)
-            .finish()
-            .map_err(|e| unreadable(e.to_string()))?;
-        names
-            .iter()
-            .map(|name| {
-                let column = frame.column(name).map_err(|e| unreadable(e.to_string()))?;
-                self.chunk(name, column.as_materialized_series())
-            })
-            .collect()
+        self.chunk(name, &series.map_err(|e| unreadable(e.to_string()))?)
+    }
+
+    /// Decodes on this thread, from the bytes of this column alone: Polars' reader would map the whole file
+    /// anew and go through threads of its own.
+    fn read_group(&self, group: usize, name: &str) -> pl::PolarsResult<pl::Series> {
+        let field = self.schema.get(name).ok_or_else(|| missing_column(name))?;
+        let chunks = self.metadata.row_groups[group].columns_under_root_iter(name);
+        let mut file = File::open(&self.path)?;
+        let mut columns = Vec::new();
+        for chunk in chunks.ok_or_else(|| missing_column(name))? {
+            let range = chunk.byte_range();
+            let mut bytes = vec![0; (range.end - range.start) as usize];
+            file.seek(SeekFrom::Start(range.start))?;
+            file.read_exact(&mut bytes)?;
+            columns.push((chunk, bytes.into()));
+        }
+        let (arrays, _) = pl::_internal::to_deserializer(columns, field.clone(), None)?;
+        pl::Series::try_from((field, arrays))
+    }
+
+    fn read_slice(&self, rows: &Range<usize>, name: &str) -> pl::PolarsResult<pl::Series> {
+        // A file of its own: threads that share one would share its position.
+        let mut reader = pl::ParquetReader::new(File::open(&self.path)?)
+            .with_columns(Some(vec![name.to_owned()]))
+            .with_slice(Some((rows.start, rows.len())))
+            .read_parallel(pl::ParallelStrategy::RowGroups);
+        reader.set_metadata(self.metadata.clone());
+        Ok(reader.finish()?.column(name)?.as_materialized_series().clone())
     }
 
     fn chunk(&self, name: &str, series: &pl::Series) -> Result<Chunk, TableError> {
@@ -233,6 +263,10 @@ impl Chunk {
     }
 }
 
+fn missing_column(name: &str) -> pl::PolarsError {
+    pl::PolarsError::ColumnNotFound(name.to_owned().into())
+}
+
 /// Codes and levels of texts; each different text is looked at once, most rows cost one comparison.
 fn texts(values: &pl::StringChunked) -> (Vec<u32>, Vec<String>) {
     const SLOTS: usize = 1 << 12;
@@ -303,14 +337,12 @@ fn whole_column(file: &ParquetFile, name: &str) -> Result<Column, TableError> {
     let mut numbers: Vec<f64> = Vec::new();
     let mut texts = CategoryBuilder::default();
     for batch in file.batches() {
-        for chunk in file.read(batch, &[name])? {
-            with_numbers!(chunk.values(),
-                values => {
-                    numbers.reserve_exact(if numbers.is_empty() { file.height() } else { 0 });
-                    numbers.extend(values.iter().map(|v| v.real()));
-                },
-                codes, levels => texts.extend(codes, levels));
-        }
+        with_numbers!(file.read(batch, name)?.values(),
+            values => {
+                numbers.reserve_exact(if numbers.is_empty() { file.height() } else { 0 });
+                numbers.extend(values.iter().map(|v| v.real()));
+            },
+            codes, levels => texts.extend(codes, levels));
     }
     let is_text = file.columns.get(name).copied().unwrap_or_default();
     Ok(if is_text { texts.finish() } else { Column::Number(numbers) })

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::Path;
 
 use indexmap::{IndexMap, IndexSet};
@@ -17,11 +16,8 @@ use super::query::{Columns, columns_read};
 use super::totals::{Cells, Coding, Levels, Numbered, add_products};
 use crate::estimation::{Plan, prepare};
 use crate::sql::Expression;
-use crate::table::parquet::{Chunk, ParquetFile, Values, with_numbers};
+use crate::table::parquet::{Batch as Rows, Chunk, Number, ParquetFile, Values, with_numbers};
 use crate::table::{Column, MISSING, Table};
-
-/// Rows that go through all sums of a part before the next ones, so that they stay in the nearest cache.
-const BLOCK: usize = 1 << 12;
 
 /// What all lanes together may take for their cells.
 const CELL_BYTES: usize = 1 << 25;
@@ -86,7 +82,7 @@ struct Source<'a> {
     layout: &'a Layout,
     plan: &'a Plan,
     /// Columns of the file that the sums and classifications read.
-    columns: Vec<String>,
+    columns: IndexSet<String>,
     /// Columns of the file that expressions read.
     inputs: Vec<String>,
 }
@@ -137,7 +133,7 @@ impl<'a> Source<'a> {
         if copies {
             return None;
         }
-        let (columns, inputs) = (columns.into_iter().collect(), inputs.into_iter().collect());
+        let inputs = inputs.into_iter().collect();
         Some(Self { file, layout, plan, columns, inputs })
     }
 
@@ -145,16 +141,13 @@ impl<'a> Source<'a> {
         self.plan.design.weights.is_some() || !self.plan.design.probabilities.is_empty()
     }
 
-    fn read(&self, rows: &Range<usize>, columns: &[&str]) -> Option<Batch<'_>> {
+    fn read(&self, rows: &Rows, columns: &[&str]) -> Option<Batch<'_>> {
         let mut names: IndexSet<&str> = columns.iter().copied().collect();
         names.extend(self.inputs.iter().map(String::as_str));
-        let list: Vec<&str> = names.iter().copied().collect();
-        let chunks = match list.is_empty() {
-            true => Vec::new(),
-            false => self.file.read(rows, &list).ok()?,
-        };
-        let mut chunks: IndexMap<String, Chunk> =
-            list.into_iter().map(str::to_owned).zip(chunks).collect();
+        let mut chunks: IndexMap<String, Chunk> = IndexMap::new();
+        for name in names {
+            chunks.insert(name.to_owned(), self.file.read(rows, name).ok()?);
+        }
         let mut table = Table::default();
         for name in &self.inputs {
             table.push(name.clone(), chunks.shift_remove(name)?.into_column()).ok()?;
@@ -173,7 +166,7 @@ impl<'a> Source<'a> {
         } else if !self.plan.derive.is_empty() {
             return None;
         }
-        Some(Batch { source: self, rows: rows.len(), chunks, table })
+        Some(Batch { source: self, rows: rows.rows.len(), chunks, table })
     }
 
     /// The first pass.
@@ -247,44 +240,73 @@ impl<'a> Source<'a> {
     fn stored(&self, key: &'a Key) -> Option<&'a str> {
         let Key::Column(name) = key else { return None };
         let name = self.layout.schema.copied(name).unwrap_or(name);
-        self.columns.iter().any(|column| column == name).then_some(name)
+        self.columns.contains(name).then_some(name)
     }
 
     /// The second pass: adds the rows of a batch to the cells of every part.
     fn add(
         &self,
-        rows: &Range<usize>,
+        rows: &Rows,
         grids: &[Grid<'_>],
         codings: &Codings<'_>,
         cells: &mut [Cells],
     ) -> Option<()> {
-        let names: Vec<&str> = self.columns.iter().map(String::as_str).collect();
-        let batch = self.read(rows, &names)?;
-        let weights = batch.weights()?;
-        let ones = [1.0; BLOCK];
-        let mut place = Vec::with_capacity(BLOCK);
-        for (grid, cells) in grids.iter().zip(cells) {
-            let keys: Vec<Coded> = grid
-                .strides
-                .iter()
-                .map(|(key, stride, _)| batch.coded(key, *stride, codings, weights.as_deref()))
-                .collect::<Option<_>>()?;
-            let mut start = 0;
-            while start < batch.rows {
-                let block = start..batch.rows.min(start + BLOCK);
-                start = block.end;
-                place.clear();
-                place.resize(block.len(), 0_u32);
-                keys.iter().for_each(|key| key.place(block.clone(), &mut place));
-                let weights = weights.as_deref().map(|w| &w[block.clone()]);
-                cells.count(&place, weights);
-                let weights = weights.unwrap_or(&ones[..block.len()]);
-                for ((name, other, drop), sum) in grid.sums.iter().zip(&mut cells.sums) {
-                    batch.sum(name, *other, *drop, block.clone(), &place, weights, sum)?;
+        // One column of values after the other, so that few are in memory at a time.
+        let summed: IndexSet<&str> =
+            grids.iter().flat_map(|g| g.sums.iter().filter(|s| s.1.is_none()).map(|s| s.0)).collect();
+        let apart = |name: &&str| !self.is_classified(name) && self.columns.contains(*name);
+        let (later, first): (Vec<&str>, Vec<&str>) = summed.into_iter().partition(apart);
+        let lasting = self.columns.iter().map(String::as_str).filter(|name| !later.contains(name));
+        let mut batch = self.read(rows, &lasting.collect::<Vec<_>>())?;
+        let weights = batch.weights()?.map(Cow::into_owned);
+        let mut places: Vec<Vec<u32>> = Vec::with_capacity(grids.len());
+        for (grid, cells) in grids.iter().zip(cells.iter_mut()) {
+            let mut place = vec![0_u32; batch.rows];
+            for (key, stride, _) in &grid.strides {
+                batch.coded(key, *stride, codings, weights.as_deref())?.place(&mut place);
+            }
+            cells.count(&place, weights.as_deref());
+            places.push(place);
+        }
+        let weights = weights.unwrap_or_else(|| vec![1.0; batch.rows]);
+        for name in first.into_iter().chain(later) {
+            let is_new = self.columns.contains(name) && batch.values(name).is_none();
+            if is_new {
+                batch.chunks.insert(name.to_owned(), self.file.read(rows, name).ok()?);
+            }
+            for ((grid, cells), place) in grids.iter().zip(cells.iter_mut()).zip(&places) {
+                for ((_, _, drop), sum) in grid.sums_of(name, &mut cells.sums) {
+                    batch.sum(name, None, *drop, place, &weights, sum)?;
+                }
+            }
+            if is_new {
+                batch.chunks.shift_remove(name);
+            }
+        }
+        for ((grid, cells), place) in grids.iter().zip(cells).zip(&places) {
+            for ((name, other, drop), sum) in grid.sums.iter().zip(&mut cells.sums) {
+                if other.is_some() {
+                    batch.sum(name, *other, *drop, place, &weights, sum)?;
                 }
             }
         }
         Some(())
+    }
+
+    /// Whether more than one sum of a value is made of the column.
+    fn is_classified(&self, name: &str) -> bool {
+        let design = &self.plan.design;
+        design.weights.iter().chain(&design.probabilities).any(|other| other == name)
+            || self.layout.parts.iter().any(|part| {
+                part.products.iter().any(|(a, b)| a == name || b == name)
+                    || part.keys.iter().any(|key| match key {
+                        Key::Column(column) | Key::Points(_, column) => {
+                            self.layout.schema.copied(column).unwrap_or(column) == name
+                        }
+                        Key::Complete(columns) => columns.iter().any(|column| column == name),
+                        Key::Row | Key::Weightless | Key::Condition(_) => false,
+                    })
+            })
     }
 }
 
@@ -300,13 +322,13 @@ enum Coded<'a> {
 }
 
 impl Coded<'_> {
-    fn place(&self, rows: Range<usize>, cells: &mut [u32]) {
+    fn place(&self, cells: &mut [u32]) {
         match self {
             Self::Column { coding, values, translation, stride } => {
-                coding.place(*values, translation, rows, *stride, cells);
+                coding.place(*values, translation, *stride, cells);
             }
             Self::Own { codes, stride } => {
-                cells.iter_mut().zip(&codes[rows]).for_each(|(cell, code)| *cell += stride * u32::from(*code));
+                cells.iter_mut().zip(codes).for_each(|(cell, code)| *cell += stride * u32::from(*code));
             }
         }
     }
@@ -328,7 +350,6 @@ impl Batch<'_> {
     }
 
     fn reals(&self, name: &str) -> Option<Cow<'_, [f64]>> {
-        use crate::table::parquet::Number;
         with_numbers!(self.values(name)?,
             numbers => Some(Cow::Owned(numbers.iter().map(|v| v.real()).collect())),
             _codes, _levels => None)
@@ -402,8 +423,7 @@ impl Batch<'_> {
                 for name in names {
                     with_numbers!(self.values(name)?,
                         numbers => {
-                            use crate::table::parquet::Number;
-                            codes.iter_mut().zip(numbers).for_each(|(c, v)| *c &= u8::from(!v.real().is_nan()));
+                                        codes.iter_mut().zip(numbers).for_each(|(c, v)| *c &= u8::from(!v.real().is_nan()));
                         },
                         texts, _levels => {
                             codes.iter_mut().zip(texts).for_each(|(c, t)| *c &= u8::from(*t != MISSING));
@@ -414,13 +434,11 @@ impl Batch<'_> {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one sum of one block, all of it in the innermost loop")]
     fn sum(
         &self,
         name: &str,
         other: Option<&str>,
         drop: bool,
-        block: Range<usize>,
         place: &[u32],
         weights: &[f64],
         sum: &mut [f64],
@@ -429,21 +447,19 @@ impl Batch<'_> {
         let weights = match other {
             None => weights,
             Some(other) => {
-                use crate::table::parquet::Number;
-                let rows = block.clone();
                 let known = |product: f64| match product.is_nan() {
                     true if drop => Some(0.0),
                     true => None,
                     false => Some(product),
                 };
                 multiplied = with_numbers!(self.values(other)?,
-                    numbers => weights.iter().zip(&numbers[rows]).map(|(w, v)| known(w * v.real())).collect(),
+                    numbers => weights.iter().zip(numbers).map(|(w, v)| known(w * v.real())).collect(),
                     _codes, _levels => None)?;
                 &multiplied
             }
         };
         with_numbers!(self.values(name)?,
-            numbers => add_products(sum, place, weights, &numbers[block], drop),
+            numbers => add_products(sum, place, weights, numbers, drop),
             _codes, _levels => None)
     }
 }
@@ -497,6 +513,15 @@ impl<'a> Grid<'a> {
         let single = part.sums.iter().map(|name| (name.as_str(), None, drop(name)));
         let pairs = part.products.iter().map(|(a, b)| (a.as_str(), Some(b.as_str()), drop(a) && drop(b)));
         Some(Self { base, strides, cells, sums: single.chain(pairs).collect() })
+    }
+
+    /// The sums of a single column, with where they are kept.
+    fn sums_of<'s>(
+        &'s self,
+        name: &str,
+        sums: &'s mut [Vec<f64>],
+    ) -> impl Iterator<Item = (&'s (&'a str, Option<&'a str>, bool), &'s mut Vec<f64>)> {
+        self.sums.iter().zip(sums).filter(move |((own, other, _), _)| *own == name && other.is_none())
     }
 
     /// The cells that hold rows, as the rows of the part's totals.

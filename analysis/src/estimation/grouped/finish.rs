@@ -113,7 +113,7 @@ fn condition_name(place: usize) -> String {
 
 /// A part's groups as rows: weight Σw, values Σwy / Σw.
 fn collapse(
-    part_rows: Table,
+    mut part_rows: Table,
     part: &Part,
     columns: &Columns,
     plan: &Plan,
@@ -126,22 +126,25 @@ fn collapse(
     }
     let weight = part_rows.numbers("w")?.into_owned();
     let counts = part_rows.numbers("n")?.iter().map(|n| *n as usize).collect();
+    // Moved, not copied: there can be many groups.
+    ["part", "bad_weights", "w", "n"].iter().for_each(|name| drop(part_rows.remove(name)));
     let mut table = Table::default();
     // Columns that are missing where this group's mark says so.
     let mut missing: HashMap<&str, Vec<bool>> = HashMap::new();
     for key in &part.keys {
         let Some(place) = columns.keys.get_index_of(key) else { continue };
         let name = format!("k{}", place + 1);
-        let column = part_rows.column(&name)?;
+        part_rows.column(&name)?;
+        let Some(column) = part_rows.remove(&name) else { continue };
         match key {
             Key::Row | Key::Weightless => {}
-            Key::Column(column_name) => table.push(column_name.clone(), column.clone())?,
-            Key::Points(_, column_name) => table.push(column_name.clone(), column.clone())?,
+            Key::Column(column_name) => table.push(column_name.clone(), column)?,
+            Key::Points(_, column_name) => table.push(column_name.clone(), column)?,
             Key::Condition(text) => {
                 table.push(condition_name(place), column.clone())?;
                 // A proportion finds its condition under its own text.
                 if table.get(text).is_none() {
-                    table.push(text.clone(), column.clone())?;
+                    table.push(text.clone(), column)?;
                 }
             }
             Key::Complete(names) => {

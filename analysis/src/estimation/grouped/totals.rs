@@ -182,7 +182,6 @@ impl Coding {
         &self,
         values: Values<'_>,
         translation: &[u32],
-        rows: std::ops::Range<usize>,
         stride: u32,
         cells: &mut [u32],
     ) {
@@ -190,21 +189,21 @@ impl Coding {
         with_numbers!(values,
             numbers => match &self.lookup {
                 Lookup::Whole { low, codes } => {
-                    for (cell, number) in cells.iter_mut().zip(&numbers[rows]) {
+                    for (cell, number) in cells.iter_mut().zip(numbers) {
                         let real = number.real();
                         let code = codes.get((real as i64 - low) as usize).copied().unwrap_or(none);
                         *cell += stride * if real.is_nan() { none } else { code };
                     }
                 }
                 Lookup::Reals(places) => {
-                    for (cell, number) in cells.iter_mut().zip(&numbers[rows]) {
+                    for (cell, number) in cells.iter_mut().zip(numbers) {
                         *cell += stride * places.get(&bits(number.real())).copied().unwrap_or(none);
                     }
                 }
                 Lookup::Texts(_) => {}
             },
             codes, _levels => {
-                for (cell, code) in cells.iter_mut().zip(&codes[rows]) {
+                for (cell, code) in cells.iter_mut().zip(codes) {
                     let code = if *code == MISSING { none } else { translation[*code as usize] };
                     *cell += stride * code;
                 }
