@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let python = python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/engines.py");
     let most = MILLIONS[MILLIONS.len() - 1] * 1_000_000;
-    let made = Command::new(&python).arg(&script).args(["generate", &most.to_string()]).arg(&folder).status()?;
+    let made =
+        Command::new(&python).arg(&script).args(["generate", &most.to_string()]).arg(&folder).status()?;
     if !made.success() {
         return Err("the data could not be made".into());
     }
@@ -46,7 +47,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{:<8} {:>10} {:>10} {:>14}   finish from its totals", "", "rows", "grouping", "a million rows");
     let mut missed = 0;
     for (engine, dialect) in [("duckdb", Dialect::DuckDb), ("spark", Dialect::Spark)] {
-        let (query, totals) = (folder.join(format!("{engine}.sql")), folder.join(format!("{engine}.parquet")));
+        let (query, totals) =
+            (folder.join(format!("{engine}.sql")), folder.join(format!("{engine}.parquet")));
         fs::write(&query, grouped::query(&plan, &folder, dialect, false)?.sql)?;
         let mut child = Command::new(&python)
             .arg(&script)

@@ -165,7 +165,8 @@ fn work(file: &Path, rows: usize) -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         if letter != "none" {
             let results = estimation::run(&plan(letter, file, rows)?, folder)?;
-            let errors = results.results.iter().filter(|row| row.se.is_some() || row.more.contains_key("p_value"));
+            let errors =
+                results.results.iter().filter(|row| row.se.is_some() || row.more.contains_key("p_value"));
             if errors.count() != results.results.len() {
                 return Err("an estimate came without its error".into());
             }

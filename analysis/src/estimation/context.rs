@@ -1,5 +1,7 @@
 //! One request at work: its domain, its groups, its variables, and the rows it answers with.
 
+use std::sync::OnceLock;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -33,6 +35,8 @@ pub(crate) struct Context<'a> {
     pub groups: Groups,
     /// All covariances are needed.
     pub full: bool,
+    /// The critical value of every group's interval, once it is asked for.
+    critical: Vec<OnceLock<f64>>,
 }
 
 /// The `by` groups that have rows.
@@ -97,7 +101,8 @@ impl<'a> Context<'a> {
             false => &request.by,
         };
         let groups = Groups::build(survey, by, &domain)?;
-        Ok(Self { survey, request, groups, full: request.covariance || base })
+        let critical = groups.labels.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { survey, request, groups, full: request.covariance || base, critical })
     }
 
     /// A column as a variable.
@@ -271,8 +276,9 @@ impl<'a> Context<'a> {
 
     /// Fills estimate, se, cv and a symmetric interval; what does not exist is empty with a reason.
     pub fn fill(&self, row: &mut Row, group: usize, estimate: f64, variance: f64) {
-        let t = critical(self.request.level, self.interval_df(group));
-        set_figures(row, estimate, variance, Some(t));
+        // Many rows of a group share it, and it costs more than they do.
+        let compute = || critical(self.request.level, self.interval_df(group));
+        set_figures(row, estimate, variance, Some(*self.critical[group].get_or_init(compute)));
     }
 }
 

@@ -76,7 +76,8 @@ pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
     if let Some(results) = grouped::from_file(plan, folder) {
         return Ok(results);
     }
-    let answer = read_named(plan, folder).and_then(|table| answer_plan(Cow::Owned(table), plan, Some(folder)));
+    let answer =
+        read_named(plan, folder).and_then(|table| answer_plan(Cow::Owned(table), plan, Some(folder)));
     // What is wrong is said with all columns in sight.
     answer.or_else(|_| answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder)))
 }

@@ -196,11 +196,8 @@ impl ParquetFile {
     fn chunk(&self, name: &str, series: &pl::Series) -> Result<Chunk, TableError> {
         use pl::DataType as D;
         let kind = series.dtype().clone();
-        let wrong = || TableError::ColumnType {
-            path: self.path.clone(),
-            name: name.into(),
-            kind: kind.to_string(),
-        };
+        let wrong =
+            || TableError::ColumnType { path: self.path.clone(), name: name.into(), kind: kind.to_string() };
         let whole = series.null_count() == 0 && series.n_chunks() == 1;
         Ok(Chunk(match &kind {
             D::Int8 | D::Int16 | D::Int32 | D::Int64 | D::UInt8 | D::UInt16 | D::UInt32 | D::UInt64

@@ -76,7 +76,9 @@ fn a_parquet_file_grouped_batch_by_batch_gives_the_figures_of_the_rows() {
             }
         }
     }
-    println!("plans grouped: {grouped_plans} of {plans}; requests that agree to 1e-10: {agreed} of {requests}");
+    println!(
+        "plans grouped: {grouped_plans} of {plans}; requests that agree to 1e-10: {agreed} of {requests}"
+    );
     assert!(disagreed.is_empty(), "{disagreed:#?}");
     assert!(grouped_plans >= 30 && agreed >= 150, "only {grouped_plans} plans were grouped");
 }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Once;
 
 use indexmap::{IndexMap, IndexSet};
 use rayon::prelude::*;
@@ -24,9 +25,18 @@ const CELL_BYTES: usize = 1 << 25;
 
 const MOST_LANES: usize = 16;
 
+/// Batches take and give back the same few megabytes again and again. The C library of Linux hands memory
+/// over to the system at once unless it has seen a larger block freed, and getting it back costs as much
+/// as decoding; so it is shown one.
+fn keep_freed_memory() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(std::hint::black_box(vec![0_u8; 8 << 20])));
+}
+
 /// The rows of every part, with the columns of the query's result. `None` where grouping does not pay, where
 /// it needs single rows, or where a value is wrong or missing.
 pub(super) fn group(layout: &Layout, plan: &Plan, path: &Path, columns: &Columns) -> Option<Vec<Table>> {
+    keep_freed_memory();
     let source = Source::open(layout, plan, path)?;
     let base = Key::Column(plan.design.clusters.get(stages(plan).checked_sub(1)?)?.clone());
     let codings = source.number(columns, &base)?;
@@ -127,9 +137,10 @@ impl<'a> Source<'a> {
             return None;
         }
         // A column declared after its derivation is copied from it.
-        let copies = plan.types.keys().any(|name| {
-            layout.schema.copied(name).is_some_and(|base| plan.derive.contains_key(base))
-        });
+        let copies = plan
+            .types
+            .keys()
+            .any(|name| layout.schema.copied(name).is_some_and(|base| plan.derive.contains_key(base)));
         if copies {
             return None;
         }
@@ -153,11 +164,8 @@ impl<'a> Source<'a> {
             table.push(name.clone(), chunks.shift_remove(name)?.into_column()).ok()?;
         }
         if !self.inputs.is_empty() {
-            let mut plan = Plan {
-                types: self.plan.types.clone(),
-                derive: self.plan.derive.clone(),
-                ..Plan::default()
-            };
+            let mut plan =
+                Plan { types: self.plan.types.clone(), derive: self.plan.derive.clone(), ..Plan::default() };
             let here = |name: &str| table.get(name).is_some() || plan.derive.contains_key(name);
             let copied = |name: &str| self.layout.schema.copied(name).is_some_and(here);
             let types = plan.types.iter().filter(|(name, _)| here(name) || copied(name));
@@ -244,13 +252,7 @@ impl<'a> Source<'a> {
     }
 
     /// The second pass: adds the rows of a batch to the cells of every part.
-    fn add(
-        &self,
-        rows: &Rows,
-        grids: &[Grid<'_>],
-        codings: &Codings<'_>,
-        cells: &mut [Cells],
-    ) -> Option<()> {
+    fn add(&self, rows: &Rows, grids: &[Grid<'_>], codings: &Codings<'_>, cells: &mut [Cells]) -> Option<()> {
         // One column of values after the other, so that few are in memory at a time.
         let summed: IndexSet<&str> =
             grids.iter().flat_map(|g| g.sums.iter().filter(|s| s.1.is_none()).map(|s| s.0)).collect();
@@ -391,7 +393,8 @@ impl Batch<'_> {
             Key::Column(name) => {
                 let (coding, values) = (codings.of.get(key)?, self.values(name)?);
                 let is_text = matches!(values, Values::Text { .. });
-                if is_text != matches!(coding.levels, Levels::Texts(_)) && coding.size() > usize::from(coding.missing)
+                if is_text != matches!(coding.levels, Levels::Texts(_))
+                    && coding.size() > usize::from(coding.missing)
                 {
                     return None;
                 }
@@ -422,12 +425,12 @@ impl Batch<'_> {
                 let mut codes = vec![1_u8; self.rows];
                 for name in names {
                     with_numbers!(self.values(name)?,
-                        numbers => {
-                                        codes.iter_mut().zip(numbers).for_each(|(c, v)| *c &= u8::from(!v.real().is_nan()));
-                        },
-                        texts, _levels => {
-                            codes.iter_mut().zip(texts).for_each(|(c, t)| *c &= u8::from(*t != MISSING));
-                        });
+                    numbers => {
+                                    codes.iter_mut().zip(numbers).for_each(|(c, v)| *c &= u8::from(!v.real().is_nan()));
+                    },
+                    texts, _levels => {
+                        codes.iter_mut().zip(texts).for_each(|(c, t)| *c &= u8::from(*t != MISSING));
+                    });
                 }
                 Coded::Own { codes, stride }
             }
@@ -474,13 +477,7 @@ fn points(plan: &Plan, request: usize) -> Vec<f64> {
 
 impl<'a> Grid<'a> {
     /// `None`: the cells would be more than is worth it.
-    fn new(
-        part: &'a Part,
-        base: &'a Key,
-        plan: &Plan,
-        codings: &Codings<'_>,
-        rows: usize,
-    ) -> Option<Self> {
+    fn new(part: &'a Part, base: &'a Key, plan: &Plan, codings: &Codings<'_>, rows: usize) -> Option<Self> {
         let most = (2 * rows).max(1 << 18);
         let mut strides = Vec::new();
         let mut cells = 1_usize;
@@ -548,7 +545,7 @@ impl<'a> Grid<'a> {
             Column::Number(codes.into_iter().map(number).collect())
         };
         let mut table = Table::default();
-        for key in &part.keys {
+        for key in part.keys.iter().filter(|key| **key != Key::Weightless) {
             let column = match (key, codings.follows.get(key)) {
                 (_, Some(follows)) => codings.of.get(key)?.column(units.iter().map(|u| follows[*u as usize])),
                 (Key::Column(_), None) => codings.of.get(key)?.column(codes_of(key)?.into_iter()),

@@ -131,7 +131,7 @@ fn collapse(
     let mut table = Table::default();
     // Columns that are missing where this group's mark says so.
     let mut missing: HashMap<&str, Vec<bool>> = HashMap::new();
-    for key in &part.keys {
+    for key in part.keys.iter().filter(|key| !matches!(key, Key::Row | Key::Weightless)) {
         let Some(place) = columns.keys.get_index_of(key) else { continue };
         let name = format!("k{}", place + 1);
         part_rows.column(&name)?;

@@ -227,13 +227,7 @@ impl Layout {
 }
 
 /// Puts a request to a part that groups alike, or opens one.
-fn join(
-    parts: &mut Vec<Part>,
-    request: usize,
-    common: &[Key],
-    own: Needs,
-    grouping: Grouping,
-) -> usize {
+fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, grouping: Grouping) -> usize {
     let mut keys: Vec<Key> = common.iter().cloned().chain(own.keys).collect();
     keys.sort();
     keys.dedup();

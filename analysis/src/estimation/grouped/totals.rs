@@ -88,7 +88,8 @@ impl Numbered {
                     place as u32
                 })
                 .collect();
-            let level = |(place, seen): (usize, bool)| seen.then(|| Level::Number((low + place as i64) as f64));
+            let level =
+                |(place, seen): (usize, bool)| seen.then(|| Level::Number((low + place as i64) as f64));
             return Some(Self { codes, levels: seen.into_iter().enumerate().map(level).collect(), missing });
         }
         let mut places: HashMap<u64, u32> = HashMap::new();
@@ -178,36 +179,30 @@ impl Coding {
     }
 
     /// Adds code × stride of the rows to their cells.
-    pub fn place(
-        &self,
-        values: Values<'_>,
-        translation: &[u32],
-        stride: u32,
-        cells: &mut [u32],
-    ) {
+    pub fn place(&self, values: Values<'_>, translation: &[u32], stride: u32, cells: &mut [u32]) {
         let none = self.count() as u32;
         with_numbers!(values,
-            numbers => match &self.lookup {
-                Lookup::Whole { low, codes } => {
-                    for (cell, number) in cells.iter_mut().zip(numbers) {
-                        let real = number.real();
-                        let code = codes.get((real as i64 - low) as usize).copied().unwrap_or(none);
-                        *cell += stride * if real.is_nan() { none } else { code };
-                    }
+        numbers => match &self.lookup {
+            Lookup::Whole { low, codes } => {
+                for (cell, number) in cells.iter_mut().zip(numbers) {
+                    let real = number.real();
+                    let code = codes.get((real as i64 - low) as usize).copied().unwrap_or(none);
+                    *cell += stride * if real.is_nan() { none } else { code };
                 }
-                Lookup::Reals(places) => {
-                    for (cell, number) in cells.iter_mut().zip(numbers) {
-                        *cell += stride * places.get(&bits(number.real())).copied().unwrap_or(none);
-                    }
+            }
+            Lookup::Reals(places) => {
+                for (cell, number) in cells.iter_mut().zip(numbers) {
+                    *cell += stride * places.get(&bits(number.real())).copied().unwrap_or(none);
                 }
-                Lookup::Texts(_) => {}
-            },
-            codes, _levels => {
-                for (cell, code) in cells.iter_mut().zip(codes) {
-                    let code = if *code == MISSING { none } else { translation[*code as usize] };
-                    *cell += stride * code;
-                }
-            })
+            }
+            Lookup::Texts(_) => {}
+        },
+        codes, _levels => {
+            for (cell, code) in cells.iter_mut().zip(codes) {
+                let code = if *code == MISSING { none } else { translation[*code as usize] };
+                *cell += stride * code;
+            }
+        })
     }
 
     /// The column of these codes.
