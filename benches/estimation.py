@@ -28,7 +28,7 @@ def generate(rows: int, file: str) -> None:
         lean = (pl.col("psu").hash(100 + item) % 3).cast(pl.Int32)
         answer = ((chance(200 + item) % 5).cast(pl.Int32) + lean) % 5 + 1
         frame = frame.with_columns(answer.alias(f"q{item}"))
-    frame.drop("row").write_parquet(file, row_group_size=1 << 18)
+    frame.drop("row").write_parquet(file, row_group_size=122_880)
 
 
 WEIGHT = pl.col("weight")
