@@ -138,6 +138,7 @@ import glob, os, shutil, sys
 from pyspark.sql import SparkSession
 spark = (SparkSession.builder.master('local-cluster[2,1,1024]')
     .config('spark.ui.enabled', 'false').config('spark.sql.shuffle.partitions', '2')
+    .config('spark.sql.caseSensitive', 'true')
     .config('spark.driver.bindAddress', '127.0.0.1').config('spark.driver.host', '127.0.0.1')
     .getOrCreate())
 spark.sparkContext.setLogLevel('ERROR')
