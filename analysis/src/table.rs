@@ -2,19 +2,17 @@
 //!
 //! CSV is parsed here and not by Polars, because a short row must be an error with its line number
 //! (Polars fills it with nulls) and because the text of a category must stay as it stands in the
-//! file (`08`, not `8`). Parquet goes through Polars; this is the only file that imports it.
+//! file (`08`, not `8`). Parquet goes through Polars, in `parquet.rs`.
 
 mod categories;
 mod cells;
+pub(crate) mod parquet;
 pub(crate) mod workbook;
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use polars::prelude as pl;
-use polars::prelude::SerReader;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -164,38 +162,19 @@ impl Table {
 
     /// Reads a Parquet file: numbers and conditions become numbers, texts become categories.
     pub fn read_parquet(path: &Path, types: &Types) -> Result<Self, TableError> {
-        let unreadable = |reason: String| TableError::Unreadable { path: path.into(), reason };
-        let file = File::open(path).map_err(|e| unreadable(e.to_string()))?;
-        let frame = pl::ParquetReader::new(file).finish().map_err(|e| unreadable(e.to_string()))?;
-        let mut table = Self { columns: IndexMap::new(), height: frame.height() };
-        for column in frame.columns() {
-            let name = column.name().to_string();
-            let kind = column.dtype().clone();
-            let wrong =
-                || TableError::ColumnType { path: path.into(), name: name.clone(), kind: kind.to_string() };
-            let read = if kind.is_primitive_numeric() || kind.is_bool() {
-                let cast = column.cast(&pl::DataType::Float64).map_err(|_| wrong())?;
-                let values = cast.f64().map_err(|_| wrong())?;
-                Column::Number(values.iter().map(|v| v.unwrap_or(f64::NAN)).collect())
-            } else if kind == pl::DataType::Null {
-                Column::Number(vec![f64::NAN; table.height])
-            } else if kind.is_string() {
-                let values = column.str().map_err(|_| wrong())?;
-                let mut builder = CategoryBuilder::default();
-                for value in values.iter() {
-                    builder.push(value.filter(|v| !v.is_empty()).map(normalise).as_deref());
-                }
-                builder.finish()
-            } else {
-                return Err(wrong());
-            };
-            let read = match types.get(&name) {
-                Some(declared) => read.declare(&name, declared)?,
-                None => read,
-            };
-            table.push(name, read)?;
+        parquet::read(path, types, None)
+    }
+
+    /// As [`Table::read`], but of a Parquet file only the columns that are `wanted`.
+    pub fn read_wanted(
+        path: &Path,
+        types: &Types,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, TableError> {
+        match is_parquet(path) {
+            true => parquet::read(path, types, Some(wanted)),
+            false => Self::read(path, types),
         }
-        Ok(table)
     }
 
     /// Number of rows.
@@ -243,6 +222,11 @@ impl Table {
     /// A column's codes and levels. A number column gets one level a value, by code point of its text.
     pub fn categories(&self, name: &str) -> Result<Categories<'_>, TableError> {
         Ok(self.column(name)?.categories())
+    }
+
+    /// Takes a column out.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Column> {
+        self.columns.shift_remove(name)
     }
 
     /// Adds a column at the end. Errors: a name twice, another height.
@@ -327,30 +311,7 @@ impl Table {
 
     /// Writes the table as Parquet: categories as text, missing as null.
     pub fn write_parquet(&self, path: &Path) -> Result<(), TableError> {
-        let unwritable = |reason: String| TableError::Unwritable { path: path.into(), reason };
-        let columns = self
-            .columns
-            .iter()
-            .map(|(name, column)| {
-                let name = pl::PlSmallStr::from_str(name);
-                match column {
-                    Column::Number(values) => {
-                        let values: Vec<Option<f64>> =
-                            values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect();
-                        pl::Column::new(name, values)
-                    }
-                    Column::Category { codes, levels } => {
-                        let values: Vec<Option<&str>> =
-                            codes.iter().map(|c| levels.get(*c as usize).map(String::as_str)).collect();
-                        pl::Column::new(name, values)
-                    }
-                }
-            })
-            .collect();
-        let mut frame = pl::DataFrame::new(self.height, columns).map_err(|e| unwritable(e.to_string()))?;
-        let file = File::create(path).map_err(|e| unwritable(e.to_string()))?;
-        pl::ParquetWriter::new(file).finish(&mut frame).map_err(|e| unwritable(e.to_string()))?;
-        Ok(())
+        parquet::write(self, path)
     }
 }
 
@@ -361,6 +322,13 @@ impl Column {
         for text in texts {
             builder.push(text);
         }
+        builder.finish()
+    }
+
+    /// A category column from codes of unsorted levels, each once; only levels that occur.
+    pub(crate) fn of_codes(codes: &[u32], levels: &[String]) -> Self {
+        let mut builder = CategoryBuilder::default();
+        builder.extend(codes, levels);
         builder.finish()
     }
 
@@ -511,6 +479,12 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// Whether the path's ending is that of a Parquet file.
+pub(crate) fn is_parquet(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    ending.eq_ignore_ascii_case("parquet") || ending.eq_ignore_ascii_case("pq")
 }
 
 fn normalise(text: &str) -> Cow<'_, str> {

@@ -1,5 +1,7 @@
 //! One request at work: its domain, its groups, its variables, and the rows it answers with.
 
+use std::sync::OnceLock;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -33,6 +35,8 @@ pub(crate) struct Context<'a> {
     pub groups: Groups,
     /// All covariances are needed.
     pub full: bool,
+    /// The critical value of every group's interval, once it is asked for.
+    critical: Vec<OnceLock<f64>>,
 }
 
 /// The `by` groups that have rows.
@@ -41,6 +45,8 @@ pub(crate) struct Groups {
     pub codes: Vec<u32>,
     pub labels: Vec<IndexMap<String, String>>,
     pub rows: Vec<Vec<usize>>,
+    /// Rows of the data with a positive weight.
+    pub n: Vec<usize>,
     /// Degrees of freedom of every group's domain.
     pub df: Vec<f64>,
 }
@@ -95,7 +101,8 @@ impl<'a> Context<'a> {
             false => &request.by,
         };
         let groups = Groups::build(survey, by, &domain)?;
-        Ok(Self { survey, request, groups, full: request.covariance || base })
+        let critical = groups.labels.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { survey, request, groups, full: request.covariance || base, critical })
     }
 
     /// A column as a variable.
@@ -210,13 +217,7 @@ impl<'a> Context<'a> {
             statistic: self.word().into(),
             group: self.groups.labels[group].clone(),
             df: self.df(group).into(),
-            n: Some(
-                self.groups.rows[group]
-                    .iter()
-                    .filter(|row| self.survey.weights[**row] > 0.0)
-                    .map(|row| self.survey.rows_behind(*row))
-                    .sum(),
-            ),
+            n: Some(self.groups.n[group]),
             ..Row::default()
         }
     }
@@ -276,8 +277,9 @@ impl<'a> Context<'a> {
 
     /// Fills estimate, se, cv and a symmetric interval; what does not exist is empty with a reason.
     pub fn fill(&self, row: &mut Row, group: usize, estimate: f64, variance: f64) {
-        let t = critical(self.request.level, self.interval_df(group));
-        set_figures(row, estimate, variance, Some(t));
+        // Many rows of a group share it, and it costs more than they do.
+        let compute = || critical(self.request.level, self.interval_df(group));
+        set_figures(row, estimate, variance, Some(*self.critical[group].get_or_init(compute)));
     }
 }
 
@@ -335,9 +337,23 @@ impl Groups {
                 EstimationError::NotOffered("more combinations of `by` than can be numbered".into())
             })?;
         }
-        let mut seen: Vec<u64> = codes.iter().copied().filter(|c| *c != u64::MAX).collect();
-        seen.sort_unstable();
-        seen.dedup();
+        // Few combinations are marked, many sorted.
+        let mut place_of: Vec<u32> = match stride <= 4 * codes.len() as u64 + 1024 {
+            true => vec![MISSING; stride as usize],
+            false => Vec::new(),
+        };
+        let mut seen: Vec<u64> = Vec::new();
+        if place_of.is_empty() {
+            seen.extend(codes.iter().copied().filter(|c| *c != u64::MAX));
+            seen.sort_unstable();
+            seen.dedup();
+        } else {
+            codes.iter().filter(|c| **c != u64::MAX).for_each(|c| place_of[*c as usize] = 0);
+            for (code, place) in place_of.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
+                *place = seen.len() as u32;
+                seen.push(code as u64);
+            }
+        }
         if seen.is_empty() {
             return Err(EstimationError::EmptyDomain);
         }
@@ -361,12 +377,20 @@ impl Groups {
                 if *code == u64::MAX {
                     return MISSING;
                 }
-                let place = seen.partition_point(|s| s < code);
+                let place = match place_of.is_empty() {
+                    true => seen.partition_point(|s| s < code),
+                    false => place_of[*code as usize] as usize,
+                };
                 rows[place].push(row);
                 place as u32
             })
             .collect();
         let df = rows.iter().map(|rows| survey.degrees(rows)).collect();
-        Ok(Self { codes: dense, labels, rows, df })
+        let behind = |rows: &Vec<usize>| {
+            let weighted = rows.iter().filter(|row| survey.weights[**row] > 0.0);
+            weighted.map(|row| survey.rows_behind(*row)).sum()
+        };
+        let n = rows.iter().map(behind).collect();
+        Ok(Self { codes: dense, labels, rows, n, df })
     }
 }

@@ -21,6 +21,7 @@ mod interviewer;
 mod mark;
 mod means;
 mod moments;
+mod names;
 pub mod plan;
 mod proportion;
 mod quantile;
@@ -75,6 +76,13 @@ pub fn read_data(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
     Ok(table)
 }
 
+/// As [`read_data`], but of a Parquet file only the columns whose names stand somewhere in the plan.
+fn read_named(plan: &Plan, folder: &Path) -> Result<Table, EstimationError> {
+    let data = plan.data.as_deref().ok_or(EstimationError::NoData)?;
+    let named = names::Named::of(plan);
+    Ok(Table::read_wanted(&folder.join(data), &plan.types, &|name| named.contains(name))?)
+}
+
 /// Answers a plan from its data file. `folder`: where the plan lies; paths in it are relative to that.
 ///
 /// Errors: [`EstimationError`], with the request's id where one request is at fault.
@@ -82,7 +90,20 @@ pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
     if !plan.waves.is_empty() {
         return years::run(plan, folder, None);
     }
-    answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder))
+    check_ids(plan)?;
+    let plan = &*plan.with_indices()?;
+    let needs_rows =
+        plan.codebook.is_some() || plan.probability_sample.is_some() || !assumed::names(plan).is_empty();
+    if needs_rows {
+        return answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder));
+    }
+    if let Some(results) = grouped::from_file(plan, folder) {
+        return Ok(results);
+    }
+    let answer =
+        read_named(plan, folder).and_then(|table| answer_plan(Cow::Owned(table), plan, Some(folder)));
+    // What is wrong is said with all columns in sight.
+    answer.or_else(|_| answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder)))
 }
 
 /// Answers a plan from a table in memory; `plan.data` is not read.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use surveys::chance::Chance;
 
@@ -16,9 +17,11 @@ use crate::weighting::steps::Step;
 /// R sets of replicate weights and the constants of their variance.
 #[derive(Clone, Debug)]
 pub(crate) struct Replicates {
-    weights: Weights,
+    weights: Arc<Weights>,
     /// Before adjustments, as factors of the PSUs or weights of the rows: for the degrees of freedom.
-    unadjusted: Weights,
+    unadjusted: Arc<Weights>,
+    /// Degrees of freedom of domains that touch every PSU.
+    everywhere: OnceLock<f64>,
     base: Vec<f64>,
     psus: Vec<u32>,
     /// V = scale Σ rscale (θᵣ − centre)².
@@ -68,9 +71,11 @@ impl Replicates {
                 rscales.len()
             )));
         }
+        let unadjusted = Arc::new(unadjusted);
         let mut built = Self {
             weights: unadjusted.clone(),
             unadjusted,
+            everywhere: OnceLock::new(),
             base,
             psus: design.psus().to_vec(),
             scale,
@@ -90,7 +95,7 @@ impl Replicates {
                 }
                 rows.push(weights);
             }
-            built.weights = Weights::Rows(rows);
+            built.weights = Arc::new(Weights::Rows(rows));
         }
         Ok(built)
     }
@@ -102,7 +107,7 @@ impl Replicates {
 
     /// Weights of replicate `r`, in row order.
     pub fn row_weights(&self, r: usize) -> Cow<'_, [f64]> {
-        match &self.weights {
+        match &*self.weights {
             Weights::Rows(rows) => rows[r].as_slice().into(),
             Weights::Factors(factors) => {
                 let factors = &factors[r];
@@ -113,7 +118,7 @@ impl Replicates {
 
     /// Factors of the PSUs by replicate, when the replicates are nothing else.
     pub fn factors(&self) -> Option<&[Vec<f64>]> {
-        match &self.weights {
+        match &*self.weights {
             Weights::Factors(factors) => Some(factors),
             Weights::Rows(_) => None,
         }
@@ -121,16 +126,24 @@ impl Replicates {
 
     /// Rank of the replicate weights in the domain, less one; before adjustments.
     pub fn degrees(&self, rows: &[usize]) -> f64 {
-        let columns: Vec<Vec<f64>> = match &self.unadjusted {
-            Weights::Rows(all) => all.iter().map(|w| rows.iter().map(|r| w[*r]).collect()).collect(),
-            Weights::Factors(all) => {
-                let mut psus: Vec<u32> = rows.iter().map(|r| self.psus[*r]).collect();
-                psus.sort_unstable();
-                psus.dedup();
-                all.iter().map(|f| psus.iter().map(|p| f[*p as usize]).collect()).collect()
-            }
+        let of_columns = |columns: Vec<Vec<f64>>| match has_full_rank(&columns) {
+            true => columns.len() as f64 - 1.0,
+            false => rank(&columns) as f64 - 1.0,
         };
-        rank(&columns) as f64 - 1.0
+        match &*self.unadjusted {
+            Weights::Rows(all) => {
+                of_columns(all.iter().map(|w| rows.iter().map(|r| w[*r]).collect()).collect())
+            }
+            Weights::Factors(all) => {
+                let count = all.first().map_or(0, Vec::len);
+                let mut touched = vec![false; count];
+                rows.iter().for_each(|r| touched[self.psus[*r] as usize] = true);
+                let psus: Vec<usize> = (0..count).filter(|psu| touched[*psu]).collect();
+                let compute =
+                    || of_columns(all.iter().map(|f| psus.iter().map(|p| f[*p]).collect()).collect());
+                if psus.len() == count { *self.everywhere.get_or_init(compute) } else { compute() }
+            }
+        }
     }
 
     /// Covariance matrix of the replicate estimates. `full`: with all covariances.
@@ -154,6 +167,42 @@ impl Replicates {
         }
         matrix
     }
+}
+
+/// Whether the columns are independent, told by Gauss' elimination from some of their rows: `true` is sure,
+/// `false` leaves it open. Random replicates mostly are, and looking at all rows takes many times longer.
+fn has_full_rank(columns: &[Vec<f64>]) -> bool {
+    let count = columns.len();
+    let height = columns.first().map_or(0, Vec::len);
+    if count < 32 || height < count + count / 4 {
+        return false;
+    }
+    let used = count + count / 8;
+    // Evenly spread over the strata.
+    let mut rest: Vec<Vec<f64>> =
+        columns.iter().map(|c| (0..used).map(|row| c[row * height / used]).collect()).collect();
+    for k in 0..count {
+        let (done, later) = rest.split_at_mut(k + 1);
+        let column = &mut done[k];
+        let most = |a: &usize, b: &usize| column[*a].abs().total_cmp(&column[*b].abs());
+        let Some(pivot) = (k..used).max_by(most) else { return false };
+        let size = columns[k].iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        if column[pivot].abs().is_nan() || column[pivot].abs() <= 1e-6 * size {
+            return false;
+        }
+        column.swap(k, pivot);
+        let scale = 1.0 / column[k];
+        column[k + 1..].iter_mut().for_each(|v| *v *= scale);
+        for other in later {
+            other.swap(k, pivot);
+            let factor = other[k];
+            if factor != 0.0 {
+                let below = other[k + 1..].iter_mut().zip(&column[k + 1..]);
+                below.for_each(|(value, part)| *value -= factor * part);
+            }
+        }
+    }
+    true
 }
 
 type Made = (Weights, f64, Vec<f64>);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -251,7 +252,7 @@ impl Survey {
         &self,
         blocks: &[Block],
         full: bool,
-        f: impl Fn(&[f64]) -> Vec<f64>,
+        f: impl Fn(&[f64]) -> Vec<f64> + Sync,
         gradient: impl Fn(&[f64], &[f64]) -> Vec<Gradient>,
     ) -> Result<Estimated, EstimationError> {
         let totals = self.totals(blocks);
@@ -259,7 +260,7 @@ impl Survey {
         if let Some(replicates) = &self.replicates {
             let estimates: Vec<Vec<f64>> = match replicates.factors() {
                 Some(factors) if self.design.stages.len() == 1 => {
-                    factors.iter().map(|row| f(&combined(&totals.units, row))).collect()
+                    factors.par_iter().map(|row| f(&combined(&totals.units, row))).collect()
                 }
                 _ => (0..replicates.count())
                     .map(|r| f(&self.totals_under(blocks, &replicates.row_weights(r), false).all))
@@ -324,24 +325,45 @@ fn corrections(design: &Design, projections: Vec<Projection>) -> Vec<Correction>
     let units = &design.stages[design.stages.len() - 1];
     let mut built: Vec<Correction> = Vec::with_capacity(projections.len());
     for projection in projections {
-        let q = projection.auxiliary.width();
-        let mut unit_totals = Matrix::zeros(units.count(), q);
-        let mut earlier: Vec<Matrix> =
-            built.iter().map(|b| Matrix::zeros(q, b.projection.auxiliary.width())).collect();
-        for (row, unit) in units.units.iter().enumerate() {
-            let after = projection.after[row];
-            projection.auxiliary.each(row, |column, z| {
-                unit_totals.values[*unit as usize * q + column] += after * z;
-                for (matrix, before) in earlier.iter_mut().zip(&built) {
-                    let scaled = projection.multiplier[row] * z * before.projection.after[row];
-                    let width = before.projection.auxiliary.width();
-                    before.projection.auxiliary.each(row, |other, value| {
-                        matrix.values[column * width + other] += scaled * value;
-                    });
-                }
-            });
-        }
+        // Always the same two halves, so that the sums do not depend on the number of threads.
+        let rows = units.units.len();
+        let ((mut unit_totals, mut earlier), second) = rayon::join(
+            || correction_sums(units, &projection, &built, 0..rows / 2),
+            || correction_sums(units, &projection, &built, rows / 2..rows),
+        );
+        let add = |to: &mut Matrix, from: &Matrix| {
+            to.values.iter_mut().zip(&from.values).for_each(|(a, b)| *a += b);
+        };
+        add(&mut unit_totals, &second.0);
+        earlier.iter_mut().zip(&second.1).for_each(|(to, from)| add(to, from));
         built.push(Correction { projection, unit_totals, earlier });
     }
     built
+}
+
+/// Σ after × z by unit, and the products with each earlier projection, over some of the rows.
+fn correction_sums(
+    units: &Stage,
+    projection: &Projection,
+    built: &[Correction],
+    rows: Range<usize>,
+) -> (Matrix, Vec<Matrix>) {
+    let q = projection.auxiliary.width();
+    let mut unit_totals = Matrix::zeros(units.count(), q);
+    let mut earlier: Vec<Matrix> =
+        built.iter().map(|b| Matrix::zeros(q, b.projection.auxiliary.width())).collect();
+    for row in rows {
+        let (unit, after) = (units.units[row] as usize, projection.after[row]);
+        projection.auxiliary.each(row, |column, z| {
+            unit_totals.values[unit * q + column] += after * z;
+            for (matrix, before) in earlier.iter_mut().zip(built) {
+                let scaled = projection.multiplier[row] * z * before.projection.after[row];
+                let width = before.projection.auxiliary.width();
+                before.projection.auxiliary.each(row, |other, value| {
+                    matrix.values[column * width + other] += scaled * value;
+                });
+            }
+        });
+    }
+    (unit_totals, earlier)
 }

@@ -22,8 +22,8 @@ use super::algebra::Matrix;
 use super::context::{Answer, Context, critical, set_figures};
 use super::distributions::t_two_sided;
 use super::index::IndexPlan;
-use super::plan::{Adjustment, DesignPlan, Plan, Request, Statistic};
 use super::mark;
+use super::plan::{Adjustment, DesignPlan, Plan, Request, Statistic};
 use super::result::{DesignSummary, NOT_PROBABILITY, Results, Row, WaveSummary};
 use super::survey::Survey;
 use super::{EstimationError, check_ids, contrast, read_data};
@@ -262,12 +262,7 @@ impl Wave {
                 Source::Rows(Box::new(survey), places)
             }
         };
-        Ok(Self {
-            name: wave.wave.clone(),
-            probability: !marked,
-            plan,
-            source,
-        })
+        Ok(Self { name: wave.wave.clone(), probability: !marked, plan, source })
     }
 
     fn summary(&self) -> WaveSummary {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::frame::hex;
 use super::coordination::{Coordination, numbers_path};
+use super::frame::hex;
 use super::joint;
 use super::plan::Plan;
 use super::problem::SamplingError;

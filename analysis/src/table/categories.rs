@@ -8,7 +8,7 @@ use super::{Column, MISSING, number_text};
 fn categorise_whole_numbers(values: &[f64]) -> Option<(Vec<u32>, Vec<String>)> {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for value in values.iter().filter(|v| !v.is_nan()) {
-        if *value != value.trunc() {
+        if *value as i64 as f64 != *value {
             return None;
         }
         low = low.min(*value);
@@ -82,6 +82,25 @@ impl CategoryBuilder {
             }
         };
         self.codes.push(code);
+    }
+
+    /// Adds rows by codes of other levels, in the order of the rows.
+    pub fn extend(&mut self, codes: &[u32], levels: &[String]) {
+        let mut own = vec![MISSING; levels.len()];
+        self.codes.reserve(codes.len());
+        for code in codes {
+            if *code == MISSING {
+                self.codes.push(MISSING);
+                continue;
+            }
+            let place = *code as usize;
+            if own[place] == MISSING {
+                self.push(Some(&levels[place]));
+                own[place] = self.codes[self.codes.len() - 1];
+            } else {
+                self.codes.push(own[place]);
+            }
+        }
     }
 
     pub fn finish(mut self) -> Column {

@@ -1,6 +1,8 @@
 //! The auxiliary variables of a calibration: indicators by code and numbers, row by row, and the
 //! residualisation of estimates on them.
 
+use std::ops::Range;
+
 use crate::estimation::algebra::Matrix;
 use crate::table::MISSING;
 
@@ -83,11 +85,23 @@ impl Auxiliary {
 
     /// Z′ diag(weights) Z.
     pub fn cross_products(&self, weights: &[f64]) -> Matrix {
+        // Always the same two halves, so that the sums do not depend on the number of threads.
+        let middle = weights.len() / 2;
+        let (mut first, second) = rayon::join(
+            || self.cross_products_of(weights, 0..middle),
+            || self.cross_products_of(weights, middle..weights.len()),
+        );
+        first.values.iter_mut().zip(&second.values).for_each(|(a, b)| *a += b);
+        first
+    }
+
+    fn cross_products_of(&self, weights: &[f64], rows: Range<usize>) -> Matrix {
         let q = self.width();
         let mut matrix = Matrix::zeros(q, q);
         let mut entries = Vec::new();
-        for (row, weight) in weights.iter().enumerate() {
-            if *weight == 0.0 {
+        for row in rows {
+            let weight = weights[row];
+            if weight == 0.0 {
                 continue;
             }
             entries.clear();

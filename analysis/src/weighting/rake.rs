@@ -22,37 +22,27 @@ pub(crate) fn rake(
     max_iterations: usize,
 ) -> Result<(usize, f64), WeightingError> {
     // Rows with the same categories share one factor, so the rounds run over cells.
-    let mut places: HashMap<Vec<u32>, u32> = HashMap::new();
-    let mut cells: Vec<Vec<u32>> = Vec::new();
-    let mut key = Vec::with_capacity(margins.len());
+    let mut cells = Cells::new(margins, weights.len());
     let mut cell_of_row = vec![MISSING; weights.len()];
     let mut base: Vec<f64> = Vec::new();
     for (row, weight) in weights.iter().enumerate() {
         if *weight == 0.0 {
             continue;
         }
-        key.clear();
-        key.extend(margins.iter().map(|m| m.codes[row]));
-        let cell = match places.get(&key) {
-            Some(cell) => *cell,
-            None => {
-                let cell = cells.len() as u32;
-                places.insert(key.clone(), cell);
-                cells.push(key.clone());
-                base.push(0.0);
-                cell
-            }
-        };
+        let cell = cells.of(margins, row);
+        if cell as usize == base.len() {
+            base.push(0.0);
+        }
         base[cell as usize] += weight;
         cell_of_row[row] = cell;
     }
-    if cells.is_empty() {
+    if base.is_empty() {
         return Err(WeightingError::NoWeight);
     }
     let sums = |margin: usize, values: &[f64]| {
         let mut sums = vec![0.0; margins[margin].totals.len()];
-        for (cell, value) in cells.iter().zip(values) {
-            sums[cell[margin] as usize] += value;
+        for (code, value) in cells.codes[margin].iter().zip(values) {
+            sums[*code as usize] += value;
         }
         sums
     };
@@ -74,8 +64,8 @@ pub(crate) fn rake(
         rounds += 1;
         for (m, margin) in margins.iter().enumerate() {
             let found = sums(m, &values);
-            for (cell, value) in cells.iter().zip(values.iter_mut()) {
-                let c = cell[m] as usize;
+            for (code, value) in cells.codes[m].iter().zip(values.iter_mut()) {
+                let c = *code as usize;
                 if found[c] > 0.0 {
                     *value *= margin.totals[c] / found[c];
                 }
@@ -109,6 +99,45 @@ pub(crate) fn rake(
         }
     }
     Ok((rounds, worst.1))
+}
+
+/// The combinations of categories that occur, numbered as they come.
+struct Cells {
+    /// A code a cell, margin by margin.
+    codes: Vec<Vec<u32>>,
+    /// By the combination's number, where there are few; else by its codes.
+    dense: Vec<u32>,
+    places: HashMap<Vec<u32>, u32>,
+}
+
+impl Cells {
+    fn new(margins: &[Targets], rows: usize) -> Self {
+        let size = margins.iter().try_fold(1_usize, |size, m| size.checked_mul(m.totals.len()));
+        let dense = match size {
+            Some(size) if size <= 4 * rows + 1024 => vec![MISSING; size],
+            _ => Vec::new(),
+        };
+        Self { codes: vec![Vec::new(); margins.len()], dense, places: HashMap::new() }
+    }
+
+    /// The cell of a row; the number of cells where it is a new one.
+    fn of(&mut self, margins: &[Targets], row: usize) -> u32 {
+        let next = self.codes.first().map_or(0, Vec::len) as u32;
+        let cell = if self.dense.is_empty() {
+            *self.places.entry(margins.iter().map(|m| m.codes[row]).collect()).or_insert(next)
+        } else {
+            let number = margins.iter().fold(0, |n, m| n * m.totals.len() + m.codes[row] as usize);
+            let place = &mut self.dense[number];
+            if *place == MISSING {
+                *place = next;
+            }
+            *place
+        };
+        if cell == next {
+            self.codes.iter_mut().zip(margins).for_each(|(codes, m)| codes.push(m.codes[row]));
+        }
+        cell
+    }
 }
 
 /// Margins of one population have one sum.

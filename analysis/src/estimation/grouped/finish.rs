@@ -37,16 +37,29 @@ pub(super) fn finish(
         )));
     }
     let part_of_row = totals.numbers("part")?.into_owned();
+    answer(layout, plan, folder, &columns, |number| {
+        let own = |row: &usize| part_of_row[*row] == (number + 1) as f64;
+        let rows: Vec<usize> = (0..totals.height()).filter(own).collect();
+        match rows.is_empty() {
+            true => Err(other(format!("part {} has no row", number + 1))),
+            false => Ok(totals.take(&rows)),
+        }
+    })
+}
+
+/// The results from the totals of every part. `totals`: the rows of one part, with the query's columns.
+pub(super) fn answer(
+    layout: &Layout,
+    plan: &Plan,
+    folder: &Path,
+    columns: &Columns,
+    mut totals: impl FnMut(usize) -> Result<Table, EstimationError>,
+) -> Result<Results, EstimationError> {
     let mut results = Results::default();
     let mut answered: Vec<(usize, Vec<Row>)> = Vec::new();
     for (number, part) in layout.parts.iter().enumerate() {
-        let own = |row: &usize| part_of_row[*row] == (number + 1) as f64;
-        let rows: Vec<usize> = (0..totals.height()).filter(own).collect();
-        if rows.is_empty() {
-            return Err(other(format!("part {} has no row", number + 1)));
-        }
-        let (table, collapsed) = collapse(&totals.take(&rows), part, &columns, plan)?;
-        let plan = part_plan(plan, part, &columns);
+        let (table, collapsed) = collapse(totals(number)?, part, columns, plan)?;
+        let plan = part_plan(plan, part, columns);
         let survey = Survey::build(Cow::Owned(table), &plan, Some(folder), Some(collapsed))?;
         let answer = answer_survey(&survey, &plan)?;
         if number == 0 {
@@ -100,7 +113,7 @@ fn condition_name(place: usize) -> String {
 
 /// A part's groups as rows: weight Σw, values Σwy / Σw.
 fn collapse(
-    part_rows: &Table,
+    mut part_rows: Table,
     part: &Part,
     columns: &Columns,
     plan: &Plan,
@@ -113,22 +126,25 @@ fn collapse(
     }
     let weight = part_rows.numbers("w")?.into_owned();
     let counts = part_rows.numbers("n")?.iter().map(|n| *n as usize).collect();
+    // Moved, not copied: there can be many groups.
+    ["part", "bad_weights", "w", "n"].iter().for_each(|name| drop(part_rows.remove(name)));
     let mut table = Table::default();
     // Columns that are missing where this group's mark says so.
     let mut missing: HashMap<&str, Vec<bool>> = HashMap::new();
-    for key in &part.keys {
+    for key in part.keys.iter().filter(|key| !matches!(key, Key::Row | Key::Weightless)) {
         let Some(place) = columns.keys.get_index_of(key) else { continue };
         let name = format!("k{}", place + 1);
-        let column = part_rows.column(&name)?;
+        part_rows.column(&name)?;
+        let Some(column) = part_rows.remove(&name) else { continue };
         match key {
             Key::Row | Key::Weightless => {}
-            Key::Column(column_name) => table.push(column_name.clone(), column.clone())?,
-            Key::Points(_, column_name) => table.push(column_name.clone(), column.clone())?,
+            Key::Column(column_name) => table.push(column_name.clone(), column)?,
+            Key::Points(_, column_name) => table.push(column_name.clone(), column)?,
             Key::Condition(text) => {
                 table.push(condition_name(place), column.clone())?;
                 // A proportion finds its condition under its own text.
                 if table.get(text).is_none() {
-                    table.push(text.clone(), column.clone())?;
+                    table.push(text.clone(), column)?;
                 }
             }
             Key::Complete(names) => {

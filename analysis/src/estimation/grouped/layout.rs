@@ -11,7 +11,17 @@ use crate::estimation::plan::{
 use crate::estimation::{EstimationError, Plan, Request, Statistic, read_data};
 use crate::sql::Expression;
 use crate::sql::dialect::Sort;
-use crate::table::{Column, Declared};
+use crate::table::parquet::ParquetFile;
+use crate::table::{Column, Declared, is_parquet};
+
+/// Who groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grouping {
+    /// Another engine: a missing value that must not be is marked, and found at the finish.
+    Elsewhere,
+    /// This program, which sees a missing value itself.
+    Here,
+}
 
 /// The parts of a plan's query; the same for the one who writes it and the one who finishes.
 pub(super) struct Layout {
@@ -64,8 +74,19 @@ impl Schema {
                     Column::Number(_) => Sort::Number,
                     Column::Category { .. } => Sort::Text,
                 };
-                let table = read_data(plan, folder)?;
-                Some(table.columns().map(|(name, column)| (name.to_owned(), sort(column))).collect())
+                let path = plan.data.as_ref().map(|data| folder.join(data));
+                match path.filter(|path| is_parquet(path)) {
+                    Some(path) => {
+                        let file = ParquetFile::open(&path)?;
+                        let sort = |is_text: bool| if is_text { Sort::Text } else { Sort::Number };
+                        let known = file.columns().map(|(name, is_text)| (name.to_owned(), sort(is_text)));
+                        Some(known.collect())
+                    }
+                    None => {
+                        let table = read_data(plan, folder)?;
+                        Some(table.columns().map(|(name, column)| (name.to_owned(), sort(column))).collect())
+                    }
+                }
             }
         };
         let mut schema = Self { file, derived: IndexMap::new(), types: plan.types.clone() };
@@ -146,7 +167,12 @@ impl Needs {
 }
 
 impl Layout {
-    pub fn of(plan: &Plan, folder: &Path, skip_unsupported: bool) -> Result<Self, EstimationError> {
+    pub fn of(
+        plan: &Plan,
+        folder: &Path,
+        skip_unsupported: bool,
+        grouping: Grouping,
+    ) -> Result<Self, EstimationError> {
         let schema = Schema::of(plan, folder)?;
         let common = common(plan, &schema)?;
         let mut parts: Vec<Part> = Vec::new();
@@ -174,14 +200,14 @@ impl Layout {
                 }
                 continue;
             }
-            match needs(request, i, plan, &schema)? {
+            match needs(request, i, plan, &schema, grouping)? {
                 Err(reason) if skip_unsupported => {
                     left_out.push(refused(reason).to_string());
                     place.insert(&request.id, None);
                 }
                 Err(reason) => return Err(refused(reason)),
                 Ok(own) => {
-                    let part = join(&mut parts, i, &common, own);
+                    let part = join(&mut parts, i, &common, own, grouping);
                     place.insert(&request.id, Some(part));
                 }
             }
@@ -193,7 +219,7 @@ impl Layout {
             });
         }
         if parts.is_empty() {
-            join(&mut parts, 0, &common, Needs::default());
+            join(&mut parts, 0, &common, Needs::default(), grouping);
             parts[0].requests.clear();
         }
         Ok(Self { parts, left_out, schema })
@@ -201,7 +227,7 @@ impl Layout {
 }
 
 /// Puts a request to a part that groups alike, or opens one.
-fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs) -> usize {
+fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, grouping: Grouping) -> usize {
     let mut keys: Vec<Key> = common.iter().cloned().chain(own.keys).collect();
     keys.sort();
     keys.dedup();
@@ -210,9 +236,14 @@ fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs) -> us
     let sums: Vec<String> = own.sums.into_iter().filter(|name| !is_key(name)).collect();
     let products: Vec<(String, String)> =
         own.products.into_iter().filter(|(a, b)| !is_key(a) && !is_key(b)).collect();
-    // Marks of a single column cost nothing where no value is missing, so they may stand together.
+    // Marks of a single column cost nothing where no value is missing, so they may stand together; one
+    // more query over the rows would cost more.
+    let stands_together =
+        |key: &Key| grouping == Grouping::Elsewhere && matches!(key, Key::Complete(v) if v.len() == 1);
     let lasting = |keys: &[Key]| -> Vec<Key> {
-        keys.iter().filter(|k| !matches!(k, Key::Complete(v) if v.len() == 1)).cloned().collect()
+        let mut lasting: Vec<Key> = keys.iter().filter(|k| !stands_together(k)).cloned().collect();
+        lasting.sort();
+        lasting
     };
     let place = parts.iter().position(|part| lasting(&part.keys) == lasting(&keys)).unwrap_or_else(|| {
         parts.push(Part { requests: Vec::new(), keys: Vec::new(), sums: Vec::new(), products: Vec::new() });
@@ -314,6 +345,7 @@ fn needs(
     place: usize,
     plan: &Plan,
     schema: &Schema,
+    grouping: Grouping,
 ) -> Result<Result<Needs, String>, EstimationError> {
     let mut needs = Needs::default();
     request.by.iter().for_each(|name| needs.column(name));
@@ -398,6 +430,7 @@ fn needs(
     missing.sort();
     missing.dedup();
     match request.missing {
+        MissingRule::Error if grouping == Grouping::Here => {}
         MissingRule::Error => missing.into_iter().for_each(|n| needs.keys.push(Key::Complete(vec![n]))),
         MissingRule::Drop if missing.is_empty() => {}
         MissingRule::Drop => needs.keys.push(Key::Complete(missing)),

@@ -6,14 +6,17 @@
 //! Σwy / Σw, because estimates, raking and linearised errors are linear in y inside such a group. So
 //! the parts are finished by the same code as rows are.
 
+mod engine;
 mod finish;
 mod layout;
 mod query;
+mod totals;
 
 use std::path::Path;
 
 pub use crate::sql::Dialect;
-use layout::Layout;
+use layout::{Grouping, Layout};
+use query::Columns;
 
 use super::{EstimationError, Plan, Results};
 
@@ -37,7 +40,7 @@ pub fn query(
     skip_unsupported: bool,
 ) -> Result<Query, EstimationError> {
     let plan = &*plan.with_indices()?;
-    let layout = Layout::of(plan, folder, skip_unsupported)?;
+    let layout = Layout::of(plan, folder, skip_unsupported, Grouping::Elsewhere)?;
     let sql = query::write(&layout, plan, dialect)?;
     Ok(Query { sql, left_out: layout.left_out })
 }
@@ -52,7 +55,8 @@ pub fn finish(
     skip_unsupported: bool,
 ) -> Result<Results, EstimationError> {
     let plan = &*plan.with_indices()?;
-    let mut results = finish::finish(&Layout::of(plan, folder, skip_unsupported)?, plan, folder, totals)?;
+    let layout = Layout::of(plan, folder, skip_unsupported, Grouping::Elsewhere)?;
+    let mut results = finish::finish(&layout, plan, folder, totals)?;
     results.warnings.extend(super::assumed::names(plan).into_iter().map(|margin| {
         format!("the margin `{margin}` is assumed, not counted; its runs at ± 5 points need the rows")
     }));
@@ -61,4 +65,24 @@ pub fn finish(
         results.without_errors("the plan says so");
     }
     Ok(results)
+}
+
+/// The results of a plan whose Parquet file is grouped here, batch by batch, so that it may be larger
+/// than memory; the same figures as from the rows.
+///
+/// `None` where the rows themselves are needed or grouping does not make them fewer, and where something
+/// is wrong: the rows then say what and where.
+pub fn from_file(plan: &Plan, folder: &Path) -> Option<Results> {
+    let path = folder.join(plan.data.as_ref()?);
+    if !crate::table::is_parquet(&path) {
+        return None;
+    }
+    // A sample marked as no probability sample is seen by its rows.
+    if crate::table::parquet::ParquetFile::open(&path).ok()?.columns().any(|(name, _)| name == "design") {
+        return None;
+    }
+    let layout = Layout::of(plan, folder, false, Grouping::Here).ok()?;
+    let columns = Columns::of(&layout);
+    let mut parts = engine::group(&layout, plan, &path, &columns)?;
+    finish::answer(&layout, plan, folder, &columns, |part| Ok(std::mem::take(&mut parts[part]))).ok()
 }

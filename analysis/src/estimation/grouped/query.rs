@@ -77,7 +77,7 @@ impl Writer<'_> {
 
     /// The tables before the grouping; returns the last one's name.
     fn prepared(&self, layout: &Layout, text: &mut String) -> Result<String, EstimationError> {
-        let mut read = self.columns_read(layout)?;
+        let mut read = columns_read(layout, self.plan)?;
         // DuckDB and Spark would read either of two such columns without a word.
         let folds_case = self.dialect != Dialect::Postgres;
         let all = read.iter().chain(self.plan.derive.keys());
@@ -158,39 +158,6 @@ impl Writer<'_> {
         }
         text.push('\n');
         Ok(format!("step_{steps}"))
-    }
-
-    /// Every column of the data that the plan reads.
-    fn columns_read(&self, layout: &Layout) -> Result<IndexSet<String>, EstimationError> {
-        let mut read: IndexSet<String> = IndexSet::new();
-        let expression = |sql: &str, read: &mut IndexSet<String>| -> Result<(), EstimationError> {
-            read.extend(Expression::parse(sql)?.columns().into_iter().map(str::to_owned));
-            Ok(())
-        };
-        let design = &self.plan.design;
-        read.extend(design.weights.iter().chain(&design.probabilities).cloned());
-        for part in &layout.parts {
-            read.extend(part.sums.iter().cloned());
-            for key in &part.keys {
-                match key {
-                    Key::Row | Key::Weightless => {}
-                    Key::Column(name) | Key::Points(_, name) => {
-                        read.insert(name.clone());
-                    }
-                    Key::Condition(sql) => expression(sql, &mut read)?,
-                    Key::Complete(names) => read.extend(names.iter().cloned()),
-                }
-            }
-            for request in &part.requests {
-                if let Some(formula) = self.plan.requests.get(*request).and_then(|r| r.formula.as_ref()) {
-                    read.extend(Formula::parse(formula)?.columns()?);
-                }
-            }
-        }
-        for sql in self.plan.derive.values() {
-            expression(sql, &mut read)?;
-        }
-        Ok(read)
     }
 
     fn part(
@@ -289,4 +256,37 @@ impl Writer<'_> {
             }
         })
     }
+}
+
+/// Every column of the data that the plan reads.
+pub(super) fn columns_read(layout: &Layout, plan: &Plan) -> Result<IndexSet<String>, EstimationError> {
+    let mut read: IndexSet<String> = IndexSet::new();
+    let expression = |sql: &str, read: &mut IndexSet<String>| -> Result<(), EstimationError> {
+        read.extend(Expression::parse(sql)?.columns().into_iter().map(str::to_owned));
+        Ok(())
+    };
+    let design = &plan.design;
+    read.extend(design.weights.iter().chain(&design.probabilities).cloned());
+    for part in &layout.parts {
+        read.extend(part.sums.iter().cloned());
+        for key in &part.keys {
+            match key {
+                Key::Row | Key::Weightless => {}
+                Key::Column(name) | Key::Points(_, name) => {
+                    read.insert(name.clone());
+                }
+                Key::Condition(sql) => expression(sql, &mut read)?,
+                Key::Complete(names) => read.extend(names.iter().cloned()),
+            }
+        }
+        for request in &part.requests {
+            if let Some(formula) = plan.requests.get(*request).and_then(|r| r.formula.as_ref()) {
+                read.extend(Formula::parse(formula)?.columns()?);
+            }
+        }
+    }
+    for sql in plan.derive.values() {
+        expression(sql, &mut read)?;
+    }
+    Ok(read)
 }
