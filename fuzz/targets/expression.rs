@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use surveys::chance::Chance;
-use surveys::expression::{Dialect, Environment, Expression, Moment, Scope, Tree};
+use surveys::expression::{
+    Dialect, Environment, Expression, Found, Moment, Purpose, Reference, Scope, Standing, Tree,
+};
 use surveys::form::Compiled;
 use surveys::submission;
 
@@ -53,7 +55,15 @@ fuzz_target!(|text: &str| {
     let Ok(expression) = Expression::parse(text) else { return };
     let (form, tree) = &*COMPILED;
     let _ = expression.references("/data/member/age");
-    let _ = (expression.functions(), expression.traps(true), expression.compared());
+    let look_up = |reference: &Reference| match format!("{reference:?}").len() % 3 {
+        0 => Found::Something,
+        1 => Found::Repeat,
+        _ => Found::Nothing,
+    };
+    for purpose in [Purpose::Condition, Purpose::Other] {
+        let _ = expression.traps(&Standing { path: "/data/member/age", purpose, look_up: &look_up });
+    }
+    let _ = (expression.functions(), expression.compared());
     let _ = (expression.is_never(), expression.is_volatile(), expression.bounds(), expression.pattern());
     let nodes = tree.descendants_or_self(tree.root());
     for dialect in [Dialect::JavaRosa, Dialect::WebForms] {
