@@ -100,7 +100,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             MILLIONS[0],
             if linear { "met" } else { "MISSED" }
         );
-        drop(ask);
         drop(to);
         child.wait()?;
     }
