@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use surveys::expression::Dialect;
+use surveys::expression::{Dialect, Moment};
 use surveys::form::Compiled;
+use surveys::question_type::QuestionType;
 use surveys::questionnaire::Questionnaire;
-use surveys::submission::{self, AnswerValue, Submission};
+use surveys::submission::{self, AnswerValue, Judge, Submission};
 use surveys::{halves, xform, xlsform};
 
 use crate::db::{
@@ -95,11 +96,20 @@ fn uuid_from(name: [u8; 32]) -> uuid::Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// Rules of the form that the submission breaks, by name: nothing that tells an answer goes to the field half.
-fn flags(form: &ReadForm, submission: &Submission) -> Vec<String> {
-    let problems = submission::check(&form.compiled, submission, Dialect::JavaRosa);
+/// Rules of the form that the submission breaks, by name: nothing that tells an answer goes to the field half. A form
+/// without times of its own is judged by the day it came.
+fn flags(form: &ReadForm, submission: &Submission, now: DateTime<Utc>) -> Vec<String> {
+    let has_times = [QuestionType::Start, QuestionType::End, QuestionType::Today]
+        .iter()
+        .any(|kind| form.compiled.items.iter().any(|item| item.question() == Some(*kind)));
+    let now = Moment::from_milliseconds(now.timestamp_millis() as f64, VIETNAM);
+    let judge = Judge { dialect: Dialect::JavaRosa, now: now.filter(|_| !has_times), zone: VIETNAM };
+    let problems = submission::check_with(&form.compiled, submission, judge);
     problems.iter().map(|problem| problem.rule.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
 }
+
+/// Minutes east of UTC.
+const VIETNAM: i32 = 420;
 
 /// Where the random tie between the two halves comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +261,7 @@ impl Receiver {
             app_user: Some(app_user.id),
             device: None,
             visit,
-            flags: flags(&form, &submission),
+            flags: flags(&form, &submission, now),
             now,
             token,
         };

@@ -20,6 +20,6 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     let entries = installation.field.read(|db| db.verify_audit())?;
     let head = entries.last().map(|entry| entry.hash).unwrap_or([0; 32]);
     let head: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("{} mục, chuỗi nguyên vẹn (entries, the chain is whole)\n{head}", entries.len());
+    say!("{} mục, chuỗi nguyên vẹn (entries, the chain is whole)\n{head}", entries.len());
     Ok(())
 }

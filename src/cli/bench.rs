@@ -28,12 +28,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 }
             })?;
             let samples = counts.samples as f64;
-            println!(
-                "{:<16} {:>7} {:>9} {:>9} {:>12}",
-                "item", "true", "mean est.", "coverage", "unweighted"
-            );
+            say!("{:<16} {:>7} {:>9} {:>9} {:>12}", "item", "true", "mean est.", "coverage", "unweighted");
             for (i, item) in ITEMS.iter().enumerate() {
-                println!(
+                say!(
                     "{:<16} {:>7.4} {:>9.4} {:>8.1}% {:>11.1}%",
                     item.name,
                     counts.truth[i],
@@ -42,7 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                     100.0 * counts.unweighted[i] as f64 / samples,
                 );
             }
-            println!(
+            say!(
                 "all: {:.1}% of {} weighted 95% intervals hold the truth (92–98% asked), {:.1}% of unweighted ones (under 70% asked)",
                 100.0 * counts.share(),
                 counts.samples * ITEMS.len(),

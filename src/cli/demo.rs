@@ -61,8 +61,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.no_serve {
         return Ok(done.running.stop()?);
     }
-    println!("\nTrang web · Pages:       http://{}/", done.running.address);
-    println!("ODK Collect:             {}", done.device_address);
-    println!("Nhấn Ctrl+C để dừng · Press Ctrl+C to stop");
+    say!("\nTrang web · Pages:       http://{}/", done.running.address);
+    say!("ODK Collect:             {}", done.device_address);
+    say!("Nhấn Ctrl+C để dừng · Press Ctrl+C to stop");
     Ok(done.running.join()?)
 }

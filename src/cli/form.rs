@@ -186,7 +186,7 @@ fn check_form(file: &Path) -> anyhow::Result<Checked> {
 fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let checked = check_form(&args.file)?;
     if args.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&checked)?);
+        say!("{}", serde_json::to_string_pretty(&checked)?);
         return match checked.problems.len() {
             0 => Ok(()),
             count => Err(anyhow!("{}: {count} problems", args.file.display())),
@@ -199,24 +199,24 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
         ("Gợi ý · Hints", &checked.hints),
     ] {
         if !list.is_empty() {
-            println!("{title}: {}", list.len());
+            say!("{title}: {}", list.len());
         }
         for problem in list {
-            println!("  {}\n    {problem}", problem.vietnamese());
+            say!("  {}\n    {problem}", problem.vietnamese());
         }
     }
     if !checked.missing_translations.is_empty() {
-        println!("Thiếu bản dịch · Missing translations: {}", checked.missing_translations.len());
+        say!("Thiếu bản dịch · Missing translations: {}", checked.missing_translations.len());
         print!("{}", translations_table(&checked.missing_translations));
     }
     if let Some(minutes) = checked.minutes {
         let (shortest, longest) = (minutes.shortest, minutes.longest);
-        println!("Thời gian hỏi, ước chừng · Length, roughly: {shortest:.0}–{longest:.0} phút · minutes");
+        say!("Thời gian hỏi, ước chừng · Length, roughly: {shortest:.0}–{longest:.0} phút · minutes");
     }
     if !checked.problems.is_empty() {
         return Err(told(&args.file, &checked.problems));
     }
-    println!("{}: không có lỗi · no problems", args.file.display());
+    say!("{}: không có lỗi · no problems", args.file.display());
     Ok(())
 }
 
@@ -254,21 +254,21 @@ fn diff(args: &DiffArgs) -> anyhow::Result<()> {
         super::write_output(Some(file), text.as_bytes())?;
     }
     if args.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&compared)?);
+        say!("{}", serde_json::to_string_pretty(&compared)?);
         return Ok(());
     }
     for change in &compared.changes {
         let (vietnamese, english) = change.kind.words();
-        println!("{}: {vietnamese} · {english}", change.question);
-        println!("  {}", change.vietnamese);
+        say!("{}: {vietnamese} · {english}", change.question);
+        say!("  {}", change.vietnamese);
         if change.english != change.vietnamese {
-            println!("  {}", change.english);
+            say!("  {}", change.english);
         }
     }
     let lines = &compared.concordance;
     let trends = lines.iter().filter(|line| line.comparable).count();
     let changes = compared.changes.len();
-    println!(
+    say!(
         "{changes} thay đổi, {trends} trong {} dòng so sánh được · {changes} changes, {trends} of {} lines comparable",
         lines.len(),
         lines.len()
@@ -329,7 +329,7 @@ fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
         bad += usize::from(!problems.is_empty());
         if args.format == Format::Text {
             for problem in &problems {
-                println!("{}: {}: {}: {}", file.display(), problem.node, problem.rule, problem.message);
+                say!("{}: {}: {}: {}", file.display(), problem.node, problem.rule, problem.message);
             }
         }
         let problems: Vec<_> = problems
@@ -339,7 +339,7 @@ fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
         listed.push(json!({ "file": file.display().to_string(), "problems": problems }));
     }
     if args.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&listed)?);
+        say!("{}", serde_json::to_string_pretty(&listed)?);
     }
     if bad > 0 { Err(anyhow!("{bad} of {} instances have problems", args.instances.len())) } else { Ok(()) }
 }

@@ -97,6 +97,6 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         )?;
         Ok::<_, crate::db::Error>(grant)
     })?;
-    println!("{login}: đợt {} đến hết ngày {} (until the end of {})", wave.id, grant.until, grant.until);
+    say!("{login}: đợt {} đến hết ngày {} (until the end of {})", wave.id, grant.until, grant.until);
     Ok(())
 }

@@ -53,7 +53,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Custodian { output } => {
             let public = keys::create_custodian(output, &new_passphrase()?)?;
-            println!("{}\n{}", output.display(), public.display());
+            say!("{}\n{}", output.display(), public.display());
             eprintln!(
                 "Giữ {} và mật khẩu của nó ở hai nơi an toàn khác nhau; chỉ đưa {} lên máy chủ. \
                  (Keep the first file and its passphrase in two safe places apart; only the second goes to a server.)",
@@ -76,7 +76,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             );
             let escrow = installation.keys.create_survey(*wave, &custodian, &new_passphrase()?)?;
             installation.log("keys made", serde_json::json!({ "project": wave }))?;
-            println!("{}", escrow.display());
+            say!("{}", escrow.display());
             eprintln!(
                 "Chuyển {} cho người giữ khóa: không có nó và mật khẩu thì dữ liệu của đợt này không mở lại được. \
                  (Give this copy to the custodian: without it and without the passphrase nothing of this wave opens again.)",
@@ -96,7 +96,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             let custodian = keys::load_custodian(custodian_key, &Passphrase::new(own))?;
             installation.keys.restore_survey(*wave, escrow, &custodian, &new_passphrase()?)?;
             installation.log("keys restored", serde_json::json!({ "project": wave }))?;
-            println!("{}", installation.keys.file_of(*wave).display());
+            say!("{}", installation.keys.file_of(*wave).display());
             Ok(())
         }
     }

@@ -5,6 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Prints a line; a reader that stops early (`| head`) is no error.
+macro_rules! say {
+    ($($what:tt)*) => { $crate::cli::print_line(format_args!($($what)*)) };
+}
+
 mod audit;
 mod bench;
 mod demo;
@@ -139,6 +144,18 @@ fn folder_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+/// What `say!` does. The reader that stopped early has all it wanted, so the program ends there without a word.
+fn print_line(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        let closed = error.kind() == std::io::ErrorKind::BrokenPipe;
+        if !closed {
+            eprintln!("langnghe: standard output cannot be written ({error})");
+        }
+        std::process::exit(if closed { 0 } else { 1 });
     }
 }
 

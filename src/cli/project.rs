@@ -58,7 +58,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             if kind != ProjectKind::Survey && !installation.keys.has(project.id) {
                 installation.keys.create(project.id)?;
             }
-            println!("{}", project.id);
+            say!("{}", project.id);
             if kind == ProjectKind::Survey {
                 eprintln!(
                     "Đợt {id} chưa có khóa nên chưa nhận phiếu. Tiếp theo: langnghe key create {id} --custodian F.pub \
@@ -81,17 +81,11 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
                         })
                     })
                     .collect();
-                println!("{}", serde_json::to_string_pretty(&rows)?);
+                say!("{}", serde_json::to_string_pretty(&rows)?);
             } else {
                 for p in projects {
                     let key = if installation.keys.has(p.id) { "có khóa" } else { "chưa có khóa" };
-                    println!(
-                        "{:>4}  {:<9}  {:<7}  {key:<13}  {}",
-                        p.id,
-                        p.kind.name(),
-                        p.state.name(),
-                        p.name
-                    );
+                    say!("{:>4}  {:<9}  {:<7}  {key:<13}  {}", p.id, p.kind.name(), p.state.name(), p.name);
                 }
             }
             Ok(())

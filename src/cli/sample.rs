@@ -156,9 +156,9 @@ fn draw(args: &DrawArgs) -> anyhow::Result<()> {
     if let Some(file) = &args.joint {
         drawn.joint()?.write(file)?;
     }
-    println!("{}: {} rows, {} strata", args.output.display(), drawn.sample.height(), drawn.strata.len());
+    say!("{}: {} rows, {} strata", args.output.display(), drawn.sample.height(), drawn.strata.len());
     if let Some(kept) = drawn.design.coordination.as_ref().filter(|kept| kept.with.is_some()) {
-        println!(
+        say!(
             "{}: {} of {} first-stage units are here again, {:.1} were to be expected",
             kept.with.as_deref().unwrap_or_default(),
             kept.kept,
@@ -167,7 +167,7 @@ fn draw(args: &DrawArgs) -> anyhow::Result<()> {
         );
     }
     if !drawn.design.probability_sample {
-        println!(
+        say!(
             "{}: not a probability sample ({}): no weights, no margins of error",
             args.output.display(),
             plan.design.name()

@@ -114,7 +114,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             let password = new_password()?;
             let user = installation.accounts.add(login, role, reach, &password, Utc::now())?;
             installation.log("user added", serde_json::json!({ "user": user.id, "role": role.name() }))?;
-            println!("{}", user.id);
+            say!("{}", user.id);
             if *second_factor {
                 print_second_factor(&installation, &user.login)?;
             }
@@ -135,17 +135,12 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
                         })
                     })
                     .collect();
-                println!("{}", serde_json::to_string_pretty(&rows)?);
+                say!("{}", serde_json::to_string_pretty(&rows)?);
             } else {
                 for user in users {
                     let area = user.reach.area.map_or_else(|| "toàn bộ".to_owned(), |area| area.to_string());
                     let state = if user.disabled { "đã khóa" } else { "" };
-                    println!(
-                        "{:>4}  {:<32}  {:<13}  {area:<28}  {state}",
-                        user.id,
-                        user.login,
-                        user.role.name()
-                    );
+                    say!("{:>4}  {:<32}  {:<13}  {area:<28}  {state}", user.id, user.login, user.role.name());
                 }
             }
             Ok(())
@@ -171,7 +166,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
 
 fn print_second_factor(installation: &Installation, login: &str) -> anyhow::Result<()> {
     let (secret, address) = installation.accounts.renew_second_factor(login)?;
-    println!("{secret}\n{address}");
+    say!("{secret}\n{address}");
     eprintln!(
         "Mã này chỉ hiện một lần; nhập vào ứng dụng xác thực. (It is shown once; put it into the authenticator.)"
     );

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexSet;
+
 use super::{Column, MISSING, number_text};
 
 /// Whole numbers in a narrow range (unit numbers, years, answers) need no hashing.
@@ -46,10 +48,9 @@ pub(super) fn categorise(values: &[f64]) -> (Vec<u32>, Vec<String>) {
             continue;
         }
         // Adding 0 turns -0 into 0, which is the same number.
-        let code = *places.entry((value + 0.0).to_bits()).or_insert_with(|| {
-            builder.levels.push(number_text(*value));
-            builder.levels.len() as u32 - 1
-        });
+        let code = *places
+            .entry((value + 0.0).to_bits())
+            .or_insert_with(|| builder.levels.insert_full(number_text(*value)).0 as u32);
         builder.codes.push(code);
     }
     match builder.finish() {
@@ -61,8 +62,7 @@ pub(super) fn categorise(values: &[f64]) -> (Vec<u32>, Vec<String>) {
 /// Collects texts to codes; levels are sorted at the end.
 #[derive(Default)]
 pub(super) struct CategoryBuilder {
-    places: HashMap<String, u32>,
-    levels: Vec<String>,
+    levels: IndexSet<String>,
     pub codes: Vec<u32>,
 }
 
@@ -72,16 +72,11 @@ impl CategoryBuilder {
             self.codes.push(MISSING);
             return;
         };
-        let code = match self.places.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = self.levels.len() as u32;
-                self.levels.push(text.to_owned());
-                self.places.insert(text.to_owned(), code);
-                code
-            }
+        let code = match self.levels.get_index_of(text) {
+            Some(code) => code,
+            None => self.levels.insert_full(text.to_owned()).0,
         };
-        self.codes.push(code);
+        self.codes.push(code as u32);
     }
 
     /// Adds rows by codes of other levels, in the order of the rows.
@@ -104,8 +99,13 @@ impl CategoryBuilder {
     }
 
     pub fn finish(mut self) -> Column {
-        let mut order: Vec<u32> = (0..self.levels.len() as u32).collect();
-        order.sort_by(|a, b| self.levels[*a as usize].cmp(&self.levels[*b as usize]));
+        let mut levels: Vec<String> = self.levels.into_iter().collect();
+        // Units are often listed in the order of their codes.
+        if levels.is_sorted() {
+            return Column::Category { codes: self.codes, levels };
+        }
+        let mut order: Vec<u32> = (0..levels.len() as u32).collect();
+        order.sort_unstable_by(|a, b| levels[*a as usize].cmp(&levels[*b as usize]));
         let mut rank = vec![0_u32; order.len()];
         for (to, from) in order.iter().enumerate() {
             rank[*from as usize] = to as u32;
@@ -115,7 +115,7 @@ impl CategoryBuilder {
                 *code = rank[*code as usize];
             }
         }
-        let levels = order.iter().map(|from| std::mem::take(&mut self.levels[*from as usize])).collect();
+        let levels = order.iter().map(|from| std::mem::take(&mut levels[*from as usize])).collect();
         Column::Category { codes: self.codes, levels }
     }
 }

@@ -2,13 +2,12 @@
 //!
 //! This is the only file that imports Polars.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use polars::prelude as pl;
 use polars::prelude::SerReader;
 use rayon::prelude::*;
@@ -268,8 +267,7 @@ fn missing_column(name: &str) -> pl::PolarsError {
 fn texts(values: &pl::StringChunked) -> (Vec<u32>, Vec<String>) {
     const SLOTS: usize = 1 << 12;
     let mut codes = Vec::with_capacity(values.len());
-    let mut levels: Vec<String> = Vec::new();
-    let mut places: HashMap<String, u32> = HashMap::new();
+    let mut levels: IndexSet<String> = IndexSet::new();
     let missing = values.null_count() > 0;
     for array in values.downcast_iter() {
         // A view is the text itself or its place; equal views of one array are equal texts.
@@ -285,22 +283,17 @@ fn texts(values: &pl::StringChunked) -> (Vec<u32>, Vec<String>) {
                 codes.push(recent[slot].1);
             } else {
                 let text = normalise(array.value(row));
-                let code = match places.get(text.as_ref()) {
+                let code = match levels.get_index_of(text.as_ref()) {
                     _ if text.is_empty() => MISSING,
-                    Some(code) => *code,
-                    None => {
-                        let code = levels.len() as u32;
-                        levels.push(text.clone().into_owned());
-                        places.insert(text.into_owned(), code);
-                        code
-                    }
+                    Some(code) => code as u32,
+                    None => levels.insert_full(text.into_owned()).0 as u32,
                 };
                 recent[slot] = (bits, code);
                 codes.push(code);
             }
         }
     }
-    (codes, levels)
+    (codes, levels.into_iter().collect())
 }
 
 /// Reads these columns (all without a list) of a Parquet file, batch after batch.

@@ -103,10 +103,11 @@ fn spreadsheet(bytes: &[u8]) -> Result<Vec<RawSheet>, Vec<Problem>> {
         )]
     };
     let is_xls = bytes.starts_with(&COMPOUND);
-    let checked = if is_xls { limits::check_xls(bytes) } else { limits::check_xlsx(bytes) };
-    if let Err((vietnamese, english)) = checked {
-        return Err(vec![Problem::new("", vietnamese, english)]);
-    }
+    let bounded = match is_xls {
+        true => limits::bounded_xls(bytes),
+        false => limits::check_xlsx(bytes).map(|()| bytes.into()),
+    };
+    let bytes = &*bounded.map_err(|(vietnamese, english)| vec![Problem::new("", vietnamese, english)])?;
     // The library may panic on a damaged file; to the user that is a file that cannot be opened.
     let opened = catch_unwind(AssertUnwindSafe(|| raw_sheets(bytes, is_xls)));
     opened.unwrap_or_else(|_| Err("the file is damaged".to_owned())).map_err(|error| unreadable(&error))

@@ -1,7 +1,9 @@
 //! What a spreadsheet may cost: files that would fill the memory when opened are refused before.
 //! The reader of workbooks believes the sizes that a file claims.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read};
+use std::ops::Range;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -14,9 +16,6 @@ const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 const STRONGEST: u64 = 1_032;
 /// Cells of all sheets of an .xls, as rectangles from the first cell to the last.
 const MOST_CELLS: u64 = 10_000_000;
-/// Rows and columns of a sheet of an .xls.
-const XLS_ROWS: u32 = 65_536;
-const XLS_COLUMNS: u32 = 256;
 
 /// Refuses an .xlsx that unpacks to too much, or whose table of texts claims more than it holds.
 ///
@@ -85,52 +84,33 @@ fn claimed_texts(part: &mut impl Read) -> u64 {
     }
 }
 
-/// Refuses an .xls that claims more rows and columns than the format has, or whose cells lie so far
-/// apart that the rectangle around them would fill the memory.
+/// An .xls as its reader may have it. The reader reserves what each sheet claims as its size, and Excel and LibreOffice
+/// claim a million rows for a column that was once coloured: such a claim is replaced by the cells that are there.
 ///
-/// Errors: why, in Vietnamese and English.
-pub fn check_xls(bytes: &[u8]) -> Result<(), (String, String)> {
+/// Errors, in Vietnamese and English: the file is damaged, or its cells lie so far apart that the rectangle around them
+/// would fill the memory.
+pub fn bounded_xls(bytes: &[u8]) -> Result<Cow<'_, [u8]>, (String, String)> {
     let broken = || ("tệp .xls bị hỏng".to_owned(), "the .xls file is damaged".to_owned());
-    let stream = Compound::of(bytes).and_then(|file| file.workbook()).ok_or_else(broken)?;
+    let file = Compound::of(bytes).ok_or_else(broken)?;
+    let parts = file.workbook().ok_or_else(broken)?;
+    let stream = file.bytes_of(&parts);
     let short = |at: usize| Some(u16::from_le_bytes(stream.get(at..at + 2)?.try_into().ok()?));
-    let long = |at: usize| Some(u32::from_le_bytes(stream.get(at..at + 4)?.try_into().ok()?));
     let (mut at, mut sheets, mut largest) = (0, 0_u64, 0_u64);
-    let (mut rows, mut columns) = (0_u64, 0_u64);
+    let mut claims: Vec<Claim> = Vec::new();
     while let (Some(kind), Some(length)) = (short(at), short(at + 2)) {
         let (data, length) = (at + 4, usize::from(length));
         match kind {
-            // A sheet begins.
-            0x0809 => (rows, columns) = (0, 0),
             0x0085 => sheets += 1,
-            0x0200 => {
-                let sides = match length {
-                    10 => [data, data + 2, data + 4, data + 6].map(|at| short(at).map(u32::from)),
-                    _ => [
-                        long(data),
-                        long(data + 4),
-                        short(data + 8).map(u32::from),
-                        short(data + 10).map(u32::from),
-                    ],
-                };
-                let [Some(first_row), Some(end_row), Some(first_column), Some(end_column)] = sides else {
-                    return Err(broken());
-                };
-                let first_column = if first_column > 0xff { 0 } else { first_column };
-                if first_row > end_row
-                    || first_column > end_column
-                    || end_row > XLS_ROWS
-                    || end_column > XLS_COLUMNS
-                {
-                    return Err(broken());
-                }
-            }
+            0x0200 => claims.push(Claim { place: data, length, rows: 0, columns: 0 }),
             0x0006 | 0x0203 | 0x0204 | 0x0205 | 0x027e | 0x00d6 | 0x00fd | 0x00bd => {
                 let row = short(data).ok_or_else(broken)?;
                 let column = if kind == 0x00bd { (data + length).saturating_sub(2) } else { data + 2 };
                 let column = short(column).ok_or_else(broken)?;
-                rows = rows.max(u64::from(row) + 1);
-                columns = columns.max(u64::from(column) + 1);
-                largest = largest.max(rows * columns);
+                if let Some(claim) = claims.last_mut() {
+                    claim.rows = claim.rows.max(u32::from(row) + 1);
+                    claim.columns = claim.columns.max(u32::from(column) + 1);
+                    largest = largest.max(u64::from(claim.rows) * u64::from(claim.columns));
+                }
             }
             _ => {}
         }
@@ -142,7 +122,58 @@ pub fn check_xls(bytes: &[u8]) -> Result<(), (String, String)> {
             format!("the cells lie too far apart (more than {MOST_CELLS} cells)"),
         ));
     }
-    Ok(())
+    let mut own = Cow::Borrowed(bytes);
+    for claim in claims {
+        let record = stream.get(claim.place..claim.place + claim.length).ok_or_else(broken)?;
+        if !claim.is_bounded(record) {
+            let written = claim.record().ok_or_else(broken)?;
+            for (offset, byte) in written.iter().enumerate() {
+                let place = place_of(&parts, claim.place + offset).ok_or_else(broken)?;
+                own.to_mut()[place] = *byte;
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// Where a sheet's size is claimed in the stream, and the rows and columns that its cells really take.
+struct Claim {
+    place: usize,
+    length: usize,
+    rows: u32,
+    columns: u32,
+}
+
+impl Claim {
+    fn is_bounded(&self, record: &[u8]) -> bool {
+        let shorts =
+            |at: usize| record.get(at..at + 2).map(|two| u64::from(u16::from_le_bytes([two[0], two[1]])));
+        let long = |at: usize| record.get(at..at + 4).and_then(|four| longs(four).next()).map(u64::from);
+        let sides = match self.length {
+            10 => [shorts(0), shorts(2), shorts(4), shorts(6)],
+            _ => [long(0), long(4), shorts(8), shorts(10)],
+        };
+        let [Some(first_row), Some(end_row), Some(first_column), Some(end_column)] = sides else {
+            return false;
+        };
+        let first_column = if first_column > 0xff { 0 } else { first_column };
+        first_row <= end_row
+            && first_column <= end_column
+            && (end_row - first_row) * (end_column - first_column) <= MOST_CELLS
+    }
+
+    /// The record that claims what is there; `None` for one of no length that the format knows.
+    fn record(&self) -> Option<Vec<u8>> {
+        let columns = u16::try_from(self.columns).ok()?.to_le_bytes();
+        Some(match self.length {
+            10 => {
+                let rows = u16::try_from(self.rows).unwrap_or(u16::MAX).to_le_bytes();
+                [[0, 0], rows, [0, 0], columns].concat()
+            }
+            12.. => [[0; 4].as_slice(), &self.rows.to_le_bytes(), &[0, 0], &columns].concat(),
+            _ => return None,
+        })
+    }
 }
 
 /// The container of an .xls: sectors, chained by a table.
@@ -155,9 +186,19 @@ struct Compound<'b> {
 
 /// First of the sector numbers that mean something else.
 const RESERVED: u32 = 0xffff_fffa;
+/// Bytes of a sector inside the stream of small streams.
+const SMALL: usize = 64;
 
 fn longs(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
     bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four))
+}
+
+/// Where byte `offset` of a stream lies in the file.
+fn place_of(parts: &[Range<usize>], offset: usize) -> Option<usize> {
+    // All parts but the last are equally long.
+    let length = parts.first()?.len();
+    let part = parts.get(offset / length)?;
+    Some(part.start + offset % length).filter(|place| part.contains(place))
 }
 
 impl<'b> Compound<'b> {
@@ -173,7 +214,7 @@ impl<'b> Compound<'b> {
         let mut next = long(68)?;
         let mut left = bytes.len() / sector + 1;
         while next < RESERVED && left > 0 {
-            let more: Vec<u32> = longs(file.at(next)?).collect();
+            let more: Vec<u32> = longs(&bytes[file.at(next)?]).collect();
             let (last, more) = more.split_last()?;
             tables.extend(more);
             next = *last;
@@ -181,39 +222,45 @@ impl<'b> Compound<'b> {
         }
         let most = bytes.len() / sector + 1;
         for table in tables.into_iter().filter(|table| *table < RESERVED).take(most) {
-            let part: Vec<u32> = longs(file.at(table)?).collect();
+            let part: Vec<u32> = longs(&bytes[file.at(table)?]).collect();
             file.chains.extend(part);
         }
-        file.directory = file.chain(long(48)?, &file.chains, sector, &|at| file.at(at));
+        file.directory = file.bytes_of(&file.chain(long(48)?, &file.chains, &|at| file.at(at)));
         Some(file)
     }
 
-    fn at(&self, sector: u32) -> Option<&'b [u8]> {
+    /// Where a sector lies; the last one of a file may be short, none is empty.
+    fn at(&self, sector: u32) -> Option<Range<usize>> {
         let start = (sector as usize).checked_add(1)?.checked_mul(self.sector)?;
         let end = (start + self.sector).min(self.bytes.len());
-        self.bytes.get(start..end)
+        (start < end).then_some(start..end)
     }
 
-    /// The bytes of a chain, cut off where it goes in a circle or leaves the file.
-    fn chain<'a>(
+    /// The parts of a chain in the file, cut off where it goes in a circle or leaves the file.
+    fn chain(
         &self,
         first: u32,
         chains: &[u32],
-        sector: usize,
-        at: &dyn Fn(u32) -> Option<&'a [u8]>,
-    ) -> Vec<u8> {
-        let mut out = Vec::new();
+        at: &dyn Fn(u32) -> Option<Range<usize>>,
+    ) -> Vec<Range<usize>> {
+        let mut parts = Vec::new();
+        let mut length = 0;
         let mut next = first;
-        while next < RESERVED && out.len() <= self.bytes.len() {
-            let Some(part) = at(next).filter(|part| !part.is_empty()) else { break };
-            out.extend_from_slice(&part[..part.len().min(sector)]);
+        while next < RESERVED && length <= self.bytes.len() {
+            let Some(part) = at(next) else { break };
+            length += part.len();
+            parts.push(part);
             next = chains.get(next as usize).copied().unwrap_or(RESERVED);
         }
-        out
+        parts
     }
 
-    /// The stream of the workbook.
-    fn workbook(&self) -> Option<Vec<u8>> {
+    fn bytes_of(&self, parts: &[Range<usize>]) -> Vec<u8> {
+        parts.iter().flat_map(|part| &self.bytes[part.clone()]).copied().collect()
+    }
+
+    /// The parts of the workbook's stream.
+    fn workbook(&self) -> Option<Vec<Range<usize>>> {
         let (entries, _) = self.directory.as_chunks::<128>();
         let named = |wanted: &str| {
             let name = |entry: &[u8; 128]| -> String {
@@ -224,22 +271,29 @@ impl<'b> Compound<'b> {
         };
         let entry = named("Workbook").or_else(|| named("Book"))?;
         let (start, size) = (longs(&entry[116..120]).next()?, longs(&entry[120..124]).next()? as usize);
-        let mut stream = if size < 4_096 {
-            let root = entries.first()?;
-            let small =
-                self.chain(longs(&root[116..120]).next()?, &self.chains, self.sector, &|at| self.at(at));
+        let mut parts = if size < 4_096 {
+            let root = longs(&entries.first()?[116..120]).next()?;
+            let small = self.chain(root, &self.chains, &|at| self.at(at));
             let first = longs(self.bytes.get(60..64)?).next()?;
-            let table = self.chain(first, &self.chains, self.sector, &|at| self.at(at));
+            let table = self.bytes_of(&self.chain(first, &self.chains, &|at| self.at(at)));
             let chains: Vec<u32> = longs(&table).collect();
             let at = |sector: u32| {
-                let start = (sector as usize).checked_mul(64)?;
-                small.get(start..(start + 64).min(small.len()))
+                let offset = (sector as usize).checked_mul(SMALL)?;
+                let part = small.get(offset / self.sector)?;
+                let start = part.start + offset % self.sector;
+                let end = (start + SMALL).min(part.end);
+                (start < end).then_some(start..end)
             };
-            self.chain(start, &chains, 64, &at)
+            self.chain(start, &chains, &at)
         } else {
-            self.chain(start, &self.chains, self.sector, &|at| self.at(at))
+            self.chain(start, &self.chains, &|at| self.at(at))
         };
-        stream.truncate(size);
-        Some(stream)
+        let mut left = size;
+        for part in &mut parts {
+            part.end = part.end.min(part.start + left);
+            left -= part.len();
+        }
+        parts.retain(|part| !part.is_empty());
+        Some(parts)
     }
 }
