@@ -12,13 +12,16 @@
 mod bins;
 mod counts;
 mod estimates;
+mod evidence;
 mod figure;
+mod fillings;
 mod merging;
+mod neighbourhood;
 mod protection;
 mod rules;
-mod simplex;
 mod suppression;
 mod table;
+mod unsafe_counts;
 
 pub use bins::{Bin, SafeBins};
 pub use estimates::{GateError, SafeRow, gate};
