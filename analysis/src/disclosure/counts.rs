@@ -99,7 +99,33 @@ impl Counts {
                 cell.released = true;
             }
         }
+        counts.infer();
         Ok(counts)
+    }
+
+    /// Marks what earlier answers tell without being asked: the parts of a released zero, and the last unknown
+    /// part of a sum.
+    fn infer(&mut self) {
+        let mut sums_of = vec![Vec::new(); self.cells.len()];
+        for (sum, equation) in self.equations.iter().enumerate() {
+            equation.iter().for_each(|(cell, _)| sums_of[*cell].push(sum));
+        }
+        let mut waiting: Vec<usize> = (0..self.cells.len()).filter(|i| self.cells[*i].released).collect();
+        while let Some(cell) = waiting.pop() {
+            for sum in &sums_of[cell] {
+                let equation = &self.equations[*sum];
+                let nobody =
+                    |(i, a): &(usize, i8)| *a < 0 && self.cells[*i].released && self.cells[*i].n == 0;
+                let unknown: Vec<usize> =
+                    equation.iter().map(|(i, _)| *i).filter(|i| !self.cells[*i].released).collect();
+                if unknown.len() == 1 || equation.iter().any(nobody) {
+                    for i in unknown {
+                        self.cells[i].released = true;
+                        waiting.push(i);
+                    }
+                }
+            }
+        }
     }
 
     /// True where the cell's code of `column` sums up other codes.

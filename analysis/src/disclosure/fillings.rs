@@ -23,19 +23,17 @@ pub(super) struct Program {
     movement: Vec<Movement>,
     /// By cell's place in `cells`.
     sums: Vec<Vec<(usize, f64)>>,
-    target: usize,
 }
 
 impl Program {
-    /// The program of the given cells. `sums_of`: by cell, the equations it stands in. `None` where the sums
-    /// alone keep `target` as it is.
+    /// The program of the given cells, without those that the sums alone keep as they are. `sums_of`: by cell, the
+    /// equations it stands in.
     pub fn new(
-        target: usize,
         cells: &[usize],
         movement: &[Option<Movement>],
         equations: &[Vec<(usize, i8)>],
         sums_of: &[Vec<usize>],
-    ) -> Option<Self> {
+    ) -> Self {
         let mut inside = vec![false; sums_of.len()];
         cells.iter().for_each(|c| inside[*c] = movement[*c].is_some());
         let mut moving: Vec<usize> = vec![usize::MAX; equations.len()];
@@ -51,9 +49,6 @@ impl Program {
         // A cell that is the only one to move in a sum cannot move.
         while let Some(sum) = alone.pop() {
             let Some((cell, _)) = equations[sum].iter().find(|(c, _)| inside[*c]) else { continue };
-            if *cell == target {
-                return None;
-            }
             inside[*cell] = false;
             for other in &sums_of[*cell] {
                 moving[*other] -= 1;
@@ -61,9 +56,6 @@ impl Program {
                     alone.push(*other);
                 }
             }
-        }
-        if !inside[target] {
-            return None;
         }
         let cells: Vec<usize> = cells.iter().copied().filter(|c| inside[*c]).collect();
         let mut place = vec![usize::MAX; sums_of.len()];
@@ -75,42 +67,53 @@ impl Program {
             let terms = equations[sum].iter().filter(|(c, _)| place[*c] != usize::MAX);
             terms.map(|(c, a)| (place[*c], f64::from(*a))).collect()
         };
-        Some(Self {
-            target: place[target],
+        Self {
             movement: cells.iter().filter_map(|c| movement[*c]).collect(),
             sums: touched.into_iter().map(within).collect(),
             cells,
-        })
+        }
     }
 
-    pub fn size(&self) -> usize {
-        self.cells.len()
+    fn place(&self, cell: usize) -> Option<usize> {
+        self.cells.iter().position(|c| *c == cell)
     }
 
-    /// The cheapest changes in which the target rises (or falls) by `amount`.
-    pub fn shift(&self, amount: f64) -> Option<Changes> {
+    /// The cheapest changes in which the target rises by `amount`.
+    pub fn rise(&self, target: usize, amount: f64) -> Option<Changes> {
+        let target = self.place(target)?;
         let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let variables = self.add_filling(&mut problem);
-        let own = &variables[self.target];
-        problem.add_constraint(own.terms(1.0), ComparisonOp::Eq, amount);
-        let solution = solve(&problem)?;
-        Some(self.changes(&variables, &solution))
+        let variables = self.add_filling(&mut problem, Some(target));
+        problem.add_constraint(variables[target].terms(1.0), ComparisonOp::Eq, amount);
+        Some(self.changes(&variables, &solve(&problem)?))
     }
 
     /// The cheapest two fillings in which the target differs by `width`.
-    pub fn spread(&self, width: f64) -> Option<(Changes, Changes)> {
+    pub fn spread(&self, target: usize, width: f64) -> Option<(Changes, Changes)> {
+        let target = self.place(target)?;
         let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let up = self.add_filling(&mut problem);
-        let down = self.add_filling(&mut problem);
-        let terms = up[self.target].terms(1.0).into_iter().chain(down[self.target].terms(-1.0));
+        let up = self.add_filling(&mut problem, Some(target));
+        let down = self.add_filling(&mut problem, Some(target));
+        let terms = up[target].terms(1.0).into_iter().chain(down[target].terms(-1.0));
         problem.add_constraint(terms.collect::<Vec<_>>(), ComparisonOp::Eq, width);
         let solution = solve(&problem)?;
         Some((self.changes(&up, &solution), self.changes(&down, &solution)))
     }
 
-    fn add_filling(&self, problem: &mut Problem) -> Vec<Change> {
+    /// Changes in which the target goes as far as it can in the direction of `sign`, up to `most`.
+    pub fn furthest(&self, target: usize, sign: f64, most: f64) -> Option<Changes> {
+        let target = self.place(target)?;
+        let mut problem = Problem::new(OptimizationDirection::Maximize);
+        let variables = self.add_filling(&mut problem, Some(target));
+        let reached = problem.add_var(1.0, (0.0, most));
+        let mut terms = variables[target].terms(-sign);
+        terms.push((reached, 1.0));
+        problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
+        Some(self.changes(&variables, &solve(&problem)?))
+    }
+
+    fn add_filling(&self, problem: &mut Problem, target: Option<usize>) -> Vec<Change> {
         let change = |(at, m): (usize, &Movement)| {
-            if m.price == 0.0 || at == self.target {
+            if m.price == 0.0 || Some(at) == target {
                 Change { both: problem.add_var(0.0, (-m.down, f64::INFINITY)), fall: None }
             } else {
                 let both = problem.add_var(m.price, (0.0, f64::INFINITY));
@@ -132,6 +135,40 @@ impl Program {
         let of = |v: &Change| solution.var_value(v.both) - v.fall.map_or(0.0, |f| solution.var_value(f));
         let changes = self.cells.iter().zip(variables).map(|(cell, v)| (*cell, of(v)));
         changes.filter(|(_, change)| change.abs() > 1e-7).collect()
+    }
+}
+
+/// A program without prices, solved once; from there each new question is a small step.
+#[derive(Clone)]
+pub(super) struct Solved {
+    solution: Solution,
+    cells: Vec<usize>,
+    /// By cell of the tables.
+    variable: Vec<Option<Variable>>,
+}
+
+impl Solved {
+    /// `None` where the solver cannot vouch for its answer.
+    pub fn new(program: &Program, cells: usize) -> Option<Self> {
+        let mut problem = Problem::new(OptimizationDirection::Minimize);
+        let changes = program.add_filling(&mut problem, None);
+        let mut variable = vec![None; cells];
+        program.cells.iter().zip(&changes).for_each(|(cell, change)| variable[*cell] = Some(change.both));
+        Some(Self { solution: solve(&problem)?, cells: program.cells.clone(), variable })
+    }
+
+    /// Changes in which the cell changes by `amount`; `None` where there are none.
+    pub fn shift(&self, cell: usize, amount: f64) -> Option<Changes> {
+        let moved = self.solution.clone().fix_var(self.variable[cell]?, amount).ok()?.into_solution().ok()?;
+        let changes = self.cells.iter().filter_map(|c| Some((*c, moved.var_value(self.variable[*c]?))));
+        Some(changes.filter(|(_, change)| change.abs() > 1e-7).collect())
+    }
+
+    /// The same with the cell kept as it is.
+    pub fn without(&self, cell: usize) -> Option<Self> {
+        let Some(variable) = self.variable[cell] else { return Some(self.clone()) };
+        let solution = self.solution.clone().fix_var(variable, 0.0).ok()?.into_solution().ok()?;
+        Some(Self { solution, ..self.clone() })
     }
 }
 

@@ -2,17 +2,19 @@
 
 use super::counts::{Counts, Tree};
 use super::evidence::Evidence;
-use super::fillings::{Changes, Movement, Program};
+use super::fillings::{Changes, Movement, Program, Solved};
 use super::neighbourhood::Places;
 use super::protection::{ProtectError, ProtectionPlan, Released};
 use super::unsafe_counts::unsafe_counts;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
 
-/// Movable cells up to which every program holds all of them, so that its answer is final.
-const EXACT: usize = 450;
-/// Cells of a program that looks for a way through hidden cells only.
+/// Movable cells up to which the last word is a program with all of them.
+const EXACT: usize = 600;
+/// Cells of a program that looks for a way through hidden cells only, in larger tables.
 const NEAR: usize = 220;
+/// Cells found safe by others hidden since the program was solved, after which it is solved anew.
+const STALE: usize = 3;
 /// Cells of a program that may hide others.
 const WIDE: usize = 600;
 /// Numbers of the programs closer than this are equal.
@@ -29,8 +31,13 @@ pub(super) struct Suppression<'a> {
     hidden: Vec<bool>,
     /// By cell: hidden ones move freely, shown ones at a price, known ones not at all.
     movement: Vec<Option<Movement>>,
+    /// Shown zeros of sensitive columns: hidden only where nothing else helps.
+    spare: Vec<usize>,
     evidence: Evidence,
-    pub stat: [usize; 8],
+    /// The program of the hidden cells, of all or of those hidden when it was made.
+    solved: Option<Solved>,
+    /// Cells that turned out to be safe by cells hidden since.
+    stale: usize,
 }
 
 impl<'a> Suppression<'a> {
@@ -56,7 +63,15 @@ impl<'a> Suppression<'a> {
                 moves.then_some(Movement { down: cell.n as f64, price })
             })
             .collect();
+        let spare = counts.cells.iter().enumerate().filter(|(i, (key, cell))| {
+            cell.n == 0
+                && !cell.released
+                && !primary[*i]
+                && plan.sensitive.iter().any(|c| key.contains_key(c))
+        });
+        let spare = spare.map(|(i, _)| i).collect();
         Self {
+            spare,
             counts,
             threshold: plan.threshold as f64,
             places: Places::of(counts, trees),
@@ -65,13 +80,15 @@ impl<'a> Suppression<'a> {
             evidence: Evidence::new(primary.len()),
             primary,
             movement,
-            stat: [0; 8],
+            solved: None,
+            stale: 0,
         }
     }
 
     pub fn run(&mut self, plan: &ProtectionPlan) -> Result<Vec<bool>, ProtectError> {
         let mut waiting: Vec<usize> = (0..self.hidden.len()).filter(|i| self.must_be_safe(*i)).collect();
         waiting.sort_by_key(|i| (self.counts.cells[*i].n, *i));
+        self.solve_hidden();
         let mut at = 0;
         while let Some(cell) = waiting.get(at).copied() {
             at += 1;
@@ -82,6 +99,9 @@ impl<'a> Suppression<'a> {
             for i in more {
                 self.hide(i);
                 waiting.push(i);
+            }
+            if self.stale > STALE {
+                self.solve_hidden();
             }
         }
         self.show_again();
@@ -121,61 +141,120 @@ impl<'a> Suppression<'a> {
         self.movement.iter().enumerate().map(of).collect()
     }
 
-    /// The program of the cells around `target`: `near` of them, or all where they are few.
-    fn program(&self, target: usize, hidden_only: bool, near: usize) -> Option<Program> {
-        let ease = self.ease(hidden_only);
-        let movable = ease.iter().filter(|e| **e > 0.0).count();
-        let cells: Vec<usize> = if movable <= EXACT {
-            (0..ease.len()).filter(|i| ease[*i] > 0.0).collect()
-        } else {
-            self.places.near(target, &ease, near)
-        };
-        Program::new(target, &cells, &self.movement, &self.counts.equations, &self.sums_of)
+    /// The program of the cells around `target`, about `near` of them.
+    fn program(&self, target: usize, hidden_only: bool, near: usize) -> Program {
+        let cells = self.places.near(target, &self.ease(hidden_only), near);
+        Program::new(&cells, &self.movement, &self.counts.equations, &self.sums_of)
     }
 
-    /// True where the hidden cells around the target leave it wide enough; what was found is kept.
+    /// How many cells the last word may hold: all, where that is not too slow.
+    fn wide(&self) -> usize {
+        let movable = self.movement.iter().flatten().count();
+        if movable <= EXACT { usize::MAX } else { WIDE }
+    }
+
+    /// Solves the program of all cells hidden now.
+    fn solve_hidden(&mut self) {
+        if self.wide() < usize::MAX {
+            return;
+        }
+        let cells: Vec<usize> = (0..self.hidden.len()).filter(|i| self.hidden[*i]).collect();
+        let program = Program::new(&cells, &self.movement, &self.counts.equations, &self.sums_of);
+        self.solved = Solved::new(&program, self.hidden.len());
+        self.stale = 0;
+    }
+
+    fn is_wide_enough(&self, target: usize) -> bool {
+        self.evidence.width(target) >= self.threshold - TOLERANCE
+    }
+
+    /// Tries to move the target through hidden cells; what was found is kept.
+    fn shift(&mut self, target: usize, amount: f64) -> bool {
+        let changes = self.solved.as_ref().and_then(|s| s.shift(target, amount));
+        let found = changes.is_some();
+        changes.into_iter().for_each(|c| self.evidence.add(c));
+        found
+    }
+
+    /// True where the hidden cells leave the target wide enough.
     fn is_safe(&mut self, target: usize) -> bool {
-        let width = self.evidence.width(target);
-        if width >= self.threshold - TOLERANCE {
+        if self.is_wide_enough(target) {
             return true;
         }
-        let Some(program) = self.program(target, true, NEAR) else { return false };
-        self.stat[0] += 1;
-        self.stat[1] += program.size();
-        if let Some(changes) = program.shift(self.threshold - self.evidence.fall(target)) {
-            self.learn(changes);
+        if self.wide() < usize::MAX {
+            return self.is_safe_nearby(target);
+        }
+        if self.shift(target, self.threshold - self.evidence.fall(target)) {
             return true;
         }
-        self.stat[2] += 1;
-        let Some((up, down)) = program.spread(self.threshold) else { return false };
-        self.stat[3] += 1;
-        self.learn(up);
-        self.learn(down);
-        true
+        let most = (self.counts.cells[target].n as f64).min(self.threshold);
+        if self.evidence.fall(target) < most
+            && self.shift(target, -most)
+            && (self.is_wide_enough(target)
+                || self.shift(target, self.threshold - self.evidence.fall(target)))
+        {
+            return true;
+        }
+        let program = self.program(target, true, usize::MAX);
+        let rise = program.furthest(target, 1.0, self.threshold);
+        rise.into_iter().for_each(|c| self.evidence.add(c));
+        if self.evidence.fall(target) < most {
+            let fall = program.furthest(target, -1.0, most);
+            fall.into_iter().for_each(|c| self.evidence.add(c));
+        }
+        self.is_wide_enough(target)
     }
 
-    fn learn(&mut self, changes: Changes) {
-        self.evidence.add(changes);
+    /// True where the hidden cells around the target leave it wide enough.
+    fn is_safe_nearby(&mut self, target: usize) -> bool {
+        let program = self.program(target, true, NEAR);
+        if let Some(up) = program.rise(target, self.threshold - self.evidence.fall(target)) {
+            self.evidence.add(up);
+            return true;
+        }
+        let Some((up, down)) = program.spread(target, self.threshold) else { return false };
+        self.evidence.add(up);
+        self.evidence.add(down);
+        true
     }
 
     /// Cells to hide so that the target is safe; empty where it is safe already, `None` where nothing helps.
     fn cover(&mut self, target: usize) -> Option<Vec<usize>> {
-        let program = self.program(target, false, WIDE);
-        self.stat[4] += 1;
-        self.stat[5] += program.as_ref().map_or(0, Program::size);
-        let found = program.and_then(|p| p.spread(self.threshold));
-        let (up, down) = match found {
-            Some(found) => found,
-            None => {
-                self.stat[6] += 1;
-                self.program(target, false, usize::MAX)?.spread(self.threshold)?
-            }
+        let program = self.program(target, false, self.wide());
+        let rise = program.rise(target, self.threshold - self.evidence.fall(target));
+        let (up, down) = match rise {
+            Some(up) => (up, Vec::new()),
+            None => match program.spread(target, self.threshold) {
+                Some(found) => found,
+                None => self.cover_from_afar(target)?,
+            },
         };
         let more: BTreeSet<usize> =
             up.iter().chain(&down).map(|(i, _)| *i).filter(|i| !self.hidden[*i]).collect();
-        self.learn(up);
-        self.learn(down);
+        self.evidence.add(up);
+        self.evidence.add(down);
+        if more.is_empty() {
+            self.stale += 1;
+        }
         Some(more.into_iter().collect())
+    }
+
+    /// Looks in all tables, and also among the zeros of sensitive columns.
+    fn cover_from_afar(&mut self, target: usize) -> Option<(Changes, Changes)> {
+        for zero in &self.spare {
+            self.movement[*zero].get_or_insert(Movement { down: 0.0, price: 2.0 });
+        }
+        let steps = if self.spare.is_empty() { &[usize::MAX][..] } else { &[WIDE, usize::MAX] };
+        let found =
+            steps.iter().find_map(|size| self.program(target, false, *size).spread(target, self.threshold));
+        for zero in &self.spare {
+            let used = |changes: &Changes| changes.iter().any(|(cell, _)| cell == zero);
+            let is_needed = found.as_ref().is_some_and(|(up, down)| used(up) || used(down));
+            if !is_needed && !self.hidden[*zero] {
+                self.movement[*zero] = None;
+            }
+        }
+        found
     }
 
     /// Lets go the dearest secondary cells that turn out not to be needed. Showing a cell only narrows the
@@ -184,25 +263,25 @@ impl<'a> Suppression<'a> {
         let mut secondary: Vec<usize> =
             (0..self.hidden.len()).filter(|i| self.hidden[*i] && !self.primary[*i]).collect();
         secondary.sort_by_key(|i| std::cmp::Reverse((self.counts.cells[*i].n, *i)));
+        self.solve_hidden();
         for cell in secondary {
             if self.lays_bare(cell) {
                 continue;
             }
             let movement = self.movement[cell].take();
             self.hidden[cell] = false;
-            let affected = self.evidence.without(cell);
-            let mut affected: Vec<usize> = affected
-                .into_iter()
-                .filter(|i| self.must_be_safe(*i) && self.evidence.width(*i) < self.threshold - TOLERANCE)
-                .collect();
+            let mut affected = self.evidence.without(cell);
+            affected.retain(|i| self.must_be_safe(*i) && !self.is_wide_enough(*i));
             let beside: BTreeSet<usize> = self.sums_of[cell]
                 .iter()
                 .flat_map(|s| self.counts.equations[*s].iter().map(|(c, _)| *c))
                 .collect();
             affected.sort_by_key(|i| (!beside.contains(i), self.counts.cells[*i].n, *i));
-            self.stat[7] += 1;
+            let without = self.solved.as_ref().and_then(|s| s.without(cell));
+            let with = std::mem::replace(&mut self.solved, without);
             let still_safe = affected.into_iter().all(|i| self.is_safe(i));
             if !still_safe {
+                self.solved = with;
                 self.movement[cell] = movement;
                 self.hidden[cell] = true;
                 self.evidence.restore();
