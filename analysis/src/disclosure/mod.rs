@@ -19,6 +19,7 @@ mod merging;
 mod neighbourhood;
 mod protection;
 mod rules;
+mod snapshots;
 mod suppression;
 mod table;
 mod unsafe_counts;
@@ -31,4 +32,5 @@ pub use protection::{
     ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
 };
 pub use rules::Rules;
+pub use snapshots::{Interview, SnapshotError, early_snapshot, may_follow};
 pub use table::{Cell, SafeTable};

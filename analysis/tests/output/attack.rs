@@ -135,21 +135,19 @@ impl Published {
 #[test]
 fn no_hidden_count_of_linked_tables_and_an_earlier_release_can_be_bounded() {
     let (mut attacked, mut published) = (0, 0);
-    for set in TableSet::spread(16, 90, 330) {
+    for set in TableSet::spread(10, 90, 300) {
         let answers = publish(&set, "attack");
         published += answers.len();
         let known = Published::of(&answers, &set.parents);
+        let bounds = known.differences();
         for key in known.hidden() {
-            let (low, high) = known.differences()[key];
+            let (low, high) = bounds[key];
             assert!(high - low >= THRESHOLD, "set {}: {key:?} lies in [{low}, {high}]", set.seed);
             attacked += 1;
-            if attacked % 40 != 0 {
-                break;
-            }
         }
         assert_eq!(known.bounded(), Vec::<&Key>::new(), "set {}", set.seed);
     }
-    assert!(published >= 30 && attacked > 10, "only {published} releases, {attacked} attacked");
+    assert!(published >= 18 && attacked > 300, "only {published} releases, {attacked} attacked");
 }
 
 /// Showing any one of the secondary cells lays something bare. A cell that had to be hidden (unsafe by itself) is not
@@ -157,7 +155,7 @@ fn no_hidden_count_of_linked_tables_and_an_earlier_release_can_be_bounded() {
 #[test]
 fn no_single_other_cell_could_be_shown_again() {
     let mut tried = 0;
-    for set in TableSet::spread(6, 90, 300).filter(|s| s.second["sensitive"] == json!([])) {
+    for set in TableSet::spread(4, 90, 300).filter(|s| s.second["sensitive"] == json!([])) {
         let answers = publish(&set, "again");
         let known = Published::of(&answers, &set.parents);
         let truth = set.counts();

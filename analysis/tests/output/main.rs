@@ -7,4 +7,5 @@ mod files;
 mod gate;
 mod protect;
 mod report;
+mod snapshots;
 mod table_sets;
