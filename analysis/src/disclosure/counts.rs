@@ -10,6 +10,9 @@ pub(super) const MOST_CELLS: usize = 20_000;
 /// A cell by its fixed columns; columns not named are summed over. The same cell of two tables has one key.
 pub(super) type Key = BTreeMap<String, String>;
 
+/// Cells with their signs that add up to zero: a total (−1) and its parts (+1).
+pub(super) type Sum = Vec<(usize, i8)>;
+
 /// Answers as text, a column each.
 pub(super) type Columns = IndexMap<String, Vec<String>>;
 
@@ -48,8 +51,7 @@ pub(super) struct CellCount {
 
 pub(super) struct Counts {
     pub cells: IndexMap<Key, CellCount>,
-    /// Each sums to zero: a total (−1) and its parts (+1), as cell indices.
-    pub equations: Vec<Vec<(usize, i8)>>,
+    pub equations: Vec<Sum>,
     /// Cells of each table of the plan, in order.
     pub tables: Vec<Vec<usize>>,
     /// Codes that stand above others in their column's tree.
@@ -69,7 +71,7 @@ impl Counts {
             .map(|(column, tree)| (column.clone(), tree.parent.values().flatten().cloned().collect()))
             .collect();
         let mut counts = Self { cells: IndexMap::new(), equations: Vec::new(), tables: Vec::new(), sums };
-        let mut equations: IndexSet<Vec<(usize, i8)>> = IndexSet::new();
+        let mut equations: IndexSet<Sum> = IndexSet::new();
         let earlier = released.iter().flat_map(Released::tables);
         let all: Vec<Vec<String>> = plan.tables.iter().map(|t| t.by.clone()).chain(earlier).collect();
         let clusters = Clusters::of(plan, data)?;
@@ -141,7 +143,7 @@ impl Counts {
         core: &[BTreeSet<String>],
         data: &Columns,
         clusters: &Clusters,
-        equations: &mut IndexSet<Vec<(usize, i8)>>,
+        equations: &mut IndexSet<Sum>,
     ) -> Result<(), ProtectError> {
         let union: BTreeSet<&String> = core.iter().flatten().collect();
         let by: Vec<String> = union.into_iter().cloned().collect();
@@ -151,7 +153,7 @@ impl Counts {
             return Err(ProtectError::TooLarge { cells: size, limit: MOST_CELLS });
         }
         let indices = self.insert(&people, &people.tally(clusters), true);
-        let mut parts: BTreeMap<(usize, Vec<usize>), Vec<(usize, i8)>> = BTreeMap::new();
+        let mut parts: BTreeMap<(usize, Vec<usize>), Sum> = BTreeMap::new();
         for (at, cell) in indices.into_iter().enumerate().filter(|(_, i)| *i != usize::MAX) {
             let place = people.place(at);
             for (e, edge) in core.iter().enumerate() {
@@ -310,7 +312,7 @@ impl Frame {
     }
 
     /// Adds, for each column and each choice on the others, the sums along its tree.
-    fn tie(&self, indices: &[usize], equations: &mut IndexSet<Vec<(usize, i8)>>) {
+    fn tie(&self, indices: &[usize], equations: &mut IndexSet<Sum>) {
         for (axis, stride) in self.axes.iter().zip(&self.strides) {
             let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
             for (i, above) in axis.above.iter().enumerate() {
@@ -319,8 +321,7 @@ impl Frame {
             let on_margin = |at: &usize| (at / stride).is_multiple_of(axis.codes.len() + 1);
             for at in (0..self.size).filter(on_margin) {
                 for (total, parts) in &parts {
-                    let mut equation: Vec<(usize, i8)> =
-                        parts.iter().map(|p| (indices[at + p * stride], 1)).collect();
+                    let mut equation: Sum = parts.iter().map(|p| (indices[at + p * stride], 1)).collect();
                     equation.push((indices[at + total * stride], -1));
                     equation.sort_unstable();
                     equations.insert(equation);
