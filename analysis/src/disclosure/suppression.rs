@@ -168,6 +168,11 @@ impl<'a> Suppression<'a> {
         self.evidence.width(target) >= self.threshold - TOLERANCE
     }
 
+    /// True where the target may fall further than is known: else a spread is no more than a rise.
+    fn can_fall(&self, target: usize) -> bool {
+        self.evidence.fall(target) < (self.counts.cells[target].n as f64).min(self.threshold)
+    }
+
     /// Tries to move the target through hidden cells; what was found is kept.
     fn shift(&mut self, target: usize, amount: f64) -> bool {
         let changes = self.solved.as_ref().and_then(|s| s.shift(target, amount));
@@ -212,7 +217,8 @@ impl<'a> Suppression<'a> {
             self.evidence.add(up);
             return true;
         }
-        let Some((up, down)) = program.spread(target, self.threshold) else { return false };
+        let found = self.can_fall(target).then(|| program.spread(target, self.threshold)).flatten();
+        let Some((up, down)) = found else { return false };
         self.evidence.add(up);
         self.evidence.add(down);
         true
@@ -224,7 +230,7 @@ impl<'a> Suppression<'a> {
         let rise = program.rise(target, self.threshold - self.evidence.fall(target));
         let (up, down) = match rise {
             Some(up) => (up, Vec::new()),
-            None => match program.spread(target, self.threshold) {
+            None => match self.can_fall(target).then(|| program.spread(target, self.threshold)).flatten() {
                 Some(found) => found,
                 None => self.cover_from_afar(target)?,
             },
@@ -244,9 +250,12 @@ impl<'a> Suppression<'a> {
         for zero in &self.spare {
             self.movement[*zero].get_or_insert(Movement { down: 0.0, price: 2.0 });
         }
-        let steps = if self.spare.is_empty() { &[usize::MAX][..] } else { &[WIDE, usize::MAX] };
-        let found =
-            steps.iter().find_map(|size| self.program(target, false, *size).spread(target, self.threshold));
+        let amount = self.threshold - self.evidence.fall(target);
+        let found = [WIDE, 3 * WIDE, usize::MAX].iter().find_map(|size| {
+            let program = self.program(target, false, *size);
+            let up = program.rise(target, amount).map(|up| (up, Changes::new()));
+            up.or_else(|| self.can_fall(target).then(|| program.spread(target, self.threshold)).flatten())
+        });
         for zero in &self.spare {
             let used = |changes: &Changes| changes.iter().any(|(cell, _)| cell == zero);
             let is_needed = found.as_ref().is_some_and(|(up, down)| used(up) || used(down));
