@@ -2,13 +2,16 @@
 
 use super::protection::{ProtectError, ProtectionPlan, Released, no_column};
 use indexmap::{IndexMap, IndexSet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Beyond this the dense programs take too long.
-pub(super) const MOST_CELLS: usize = 1_000;
+/// Linked cells that are protected at once, those that no table shows included.
+pub(super) const MOST_CELLS: usize = 20_000;
 
 /// A cell by its fixed columns; columns not named are summed over. The same cell of two tables has one key.
 pub(super) type Key = BTreeMap<String, String>;
+
+/// Cells with their signs that add up to zero: a total (−1) and its parts (+1).
+pub(super) type Sum = Vec<(usize, i8)>;
 
 /// Answers as text, a column each.
 pub(super) type Columns = IndexMap<String, Vec<String>>;
@@ -38,6 +41,7 @@ impl Tree {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CellCount {
     pub n: usize,
+    /// Clusters of its respondents, counted up to the plan's `min_clusters`.
     pub clusters: usize,
     /// Known to the attacker from an earlier answer: can be used against others, but not hidden any more.
     pub released: bool,
@@ -47,18 +51,11 @@ pub(super) struct CellCount {
 
 pub(super) struct Counts {
     pub cells: IndexMap<Key, CellCount>,
-    /// Each sums to zero: a total (−1) and its parts (+1), as cell indices.
-    pub equations: Vec<Vec<(usize, f64)>>,
+    pub equations: Vec<Sum>,
     /// Cells of each table of the plan, in order.
     pub tables: Vec<Vec<usize>>,
     /// Codes that stand above others in their column's tree.
     sums: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// A table's columns with the codes on each, by level of detail.
-struct Frame<'a> {
-    by: &'a [String],
-    codes: Vec<Vec<String>>,
 }
 
 impl Counts {
@@ -68,33 +65,35 @@ impl Counts {
         trees: &IndexMap<String, Tree>,
         released: &[Released],
     ) -> Result<Self, ProtectError> {
+        refuse_answers_above_others(data, trees)?;
         let sums = trees
             .iter()
             .map(|(column, tree)| (column.clone(), tree.parent.values().flatten().cloned().collect()))
             .collect();
         let mut counts = Self { cells: IndexMap::new(), equations: Vec::new(), tables: Vec::new(), sums };
-        let mut equations: IndexSet<Vec<(usize, i8)>> = IndexSet::new();
-        let earlier: Vec<Vec<String>> = released.iter().flat_map(Released::tables).collect();
-        let own = plan.tables.iter().map(|t| t.by.as_slice());
-        refuse_answers_above_others(data, trees)?;
-        for (at, by) in own.chain(earlier.iter().map(Vec::as_slice)).enumerate() {
-            let frame = Frame { by, codes: codes(by, data, trees)? };
-            let tally = tally(&frame, plan.cluster.as_deref(), data, trees);
-            let indices = counts.insert(&frame, &tally);
+        let mut equations: IndexSet<Sum> = IndexSet::new();
+        let earlier = released.iter().flat_map(Released::tables);
+        let all: Vec<Vec<String>> = plan.tables.iter().map(|t| t.by.clone()).chain(earlier).collect();
+        let clusters = Clusters::of(plan, data)?;
+        for (at, by) in all.iter().enumerate() {
+            let frame = Frame::of(by, data, trees)?;
+            if frame.size > MOST_CELLS {
+                return Err(ProtectError::TooLarge { cells: frame.size, limit: MOST_CELLS });
+            }
+            let indices = counts.insert(&frame, &frame.tally(&clusters), false);
+            frame.tie(&indices, &mut equations);
             if at < plan.tables.len() {
                 counts.tables.push(indices);
             }
-            counts.tie(&frame, trees, &mut equations);
         }
-        let all: Vec<&[String]> =
-            plan.tables.iter().map(|t| t.by.as_slice()).chain(earlier.iter().map(Vec::as_slice)).collect();
-        if is_cyclic(&all) {
-            counts.tie_people(&all, plan, data, &mut equations)?;
+        let core = cyclic_core(&all);
+        if !core.is_empty() {
+            counts.tie_people(&core, data, &clusters, &mut equations)?;
         }
-        counts.equations = equations
-            .into_iter()
-            .map(|e| e.into_iter().map(|(cell, sign)| (cell, f64::from(sign))).collect())
-            .collect();
+        if counts.cells.len() > MOST_CELLS {
+            return Err(ProtectError::TooLarge { cells: counts.cells.len(), limit: MOST_CELLS });
+        }
+        counts.equations = equations.into_iter().collect();
         for (key, n) in released.iter().flat_map(Released::shown) {
             if let Some(cell) = counts.cells.get_mut(&key)
                 && cell.n == n
@@ -102,7 +101,33 @@ impl Counts {
                 cell.released = true;
             }
         }
+        counts.infer();
         Ok(counts)
+    }
+
+    /// Marks what earlier answers tell without being asked: the parts of a released zero, and the last unknown
+    /// part of a sum.
+    fn infer(&mut self) {
+        let mut sums_of = vec![Vec::new(); self.cells.len()];
+        for (sum, equation) in self.equations.iter().enumerate() {
+            equation.iter().for_each(|(cell, _)| sums_of[*cell].push(sum));
+        }
+        let mut waiting: Vec<usize> = (0..self.cells.len()).filter(|i| self.cells[*i].released).collect();
+        while let Some(cell) = waiting.pop() {
+            for sum in &sums_of[cell] {
+                let equation = &self.equations[*sum];
+                let nobody =
+                    |(i, a): &(usize, i8)| *a < 0 && self.cells[*i].released && self.cells[*i].n == 0;
+                let unknown: Vec<usize> =
+                    equation.iter().map(|(i, _)| *i).filter(|i| !self.cells[*i].released).collect();
+                if unknown.len() == 1 || equation.iter().any(nobody) {
+                    for i in unknown {
+                        self.cells[i].released = true;
+                        waiting.push(i);
+                    }
+                }
+            }
+        }
     }
 
     /// True where the cell's code of `column` sums up other codes.
@@ -111,41 +136,38 @@ impl Counts {
     }
 
     /// Tables that share columns in a circle (a×b, b×c, a×c) tell more together than their margins do: no count
-    /// of people with one combination of all columns is negative. Those counts join as cells of their own,
-    /// which no table shows.
+    /// of people with one combination of the circle's columns is negative. Those counts join as cells of their
+    /// own, which no table shows.
     fn tie_people(
         &mut self,
-        tables: &[&[String]],
-        plan: &ProtectionPlan,
+        core: &[BTreeSet<String>],
         data: &Columns,
-        equations: &mut IndexSet<Vec<(usize, i8)>>,
+        clusters: &Clusters,
+        equations: &mut IndexSet<Sum>,
     ) -> Result<(), ProtectError> {
-        let union: IndexSet<String> = tables.iter().flat_map(|by| by.iter().cloned()).collect();
-        let by: Vec<String> = union.into_iter().collect();
-        let ends = Frame { by: &by, codes: codes(&by, data, &IndexMap::new())? };
-        let size = ends.codes.iter().map(Vec::len).product::<usize>() + self.cells.len();
+        let union: BTreeSet<&String> = core.iter().flatten().collect();
+        let by: Vec<String> = union.into_iter().cloned().collect();
+        let people = Frame::of(&by, data, &IndexMap::new())?;
+        let size = people.size.saturating_add(self.cells.len());
         if size > MOST_CELLS {
             return Err(ProtectError::TooLarge { cells: size, limit: MOST_CELLS });
         }
-        let people = tally(&ends, plan.cluster.as_deref(), data, &IndexMap::new());
-        let atoms: Vec<Key> = ends.keys().into_iter().filter(|k| k.len() == by.len()).collect();
-        for key in &atoms {
-            let (n, clusters) = people.get(key).copied().unwrap_or((0, 0));
-            self.cells.entry(key.clone()).or_insert(CellCount {
-                n,
-                clusters,
-                released: false,
-                imagined: true,
-            });
+        let indices = self.insert(&people, &people.tally(clusters), true);
+        let mut parts: BTreeMap<(usize, Vec<usize>), Sum> = BTreeMap::new();
+        for (at, cell) in indices.into_iter().enumerate().filter(|(_, i)| *i != usize::MAX) {
+            let place = people.place(at);
+            for (e, edge) in core.iter().enumerate() {
+                let of_edge = by.iter().zip(&place).filter(|(c, _)| edge.contains(*c)).map(|(_, p)| *p);
+                parts.entry((e, of_edge.collect())).or_default().push((cell, 1));
+            }
         }
-        for table in tables {
-            let inner = Frame { by: table, codes: codes(table, data, &IndexMap::new())? };
-            for key in inner.keys().into_iter().filter(|k| k.len() == table.len()) {
-                let Some(total) = self.cells.get_index_of(&key) else { continue };
-                let parts =
-                    atoms.iter().filter(|a| key.iter().all(|(column, code)| a.get(column) == Some(code)));
-                let mut equation: Vec<(usize, i8)> =
-                    parts.filter_map(|a| Some((self.cells.get_index_of(a)?, 1))).collect();
+        for ((e, place), mut equation) in parts {
+            let codes = by.iter().enumerate().filter(|(_, c)| core[e].contains(*c));
+            let key: Key = codes
+                .zip(place)
+                .map(|((column, name), at)| (name.clone(), people.axes[column].codes[at - 1].clone()))
+                .collect();
+            if let Some(total) = self.cells.get_index_of(&key) {
                 equation.push((total, -1));
                 equation.sort_unstable();
                 equations.insert(equation);
@@ -154,46 +176,153 @@ impl Counts {
         Ok(())
     }
 
-    fn insert(&mut self, frame: &Frame<'_>, tally: &BTreeMap<Key, (usize, usize)>) -> Vec<usize> {
-        let mut indices = Vec::new();
-        for key in frame.keys() {
-            let (n, clusters) = tally.get(&key).copied().unwrap_or((0, 0));
+    /// Adds the frame's cells and gives the index of each. Imagined ones are only those without margins; the
+    /// others have no index (`usize::MAX`).
+    fn insert(&mut self, frame: &Frame, tally: &[(usize, usize)], imagined: bool) -> Vec<usize> {
+        let mut indices = Vec::with_capacity(frame.size);
+        for (at, (n, clusters)) in tally.iter().copied().enumerate() {
+            let place = frame.place(at);
+            if imagined && place.contains(&0) {
+                indices.push(usize::MAX);
+                continue;
+            }
+            let fixed = frame.by.iter().zip(&frame.axes).zip(place).filter(|(_, p)| *p > 0);
+            let key: Key = fixed.map(|((c, axis), p)| (c.clone(), axis.codes[p - 1].clone())).collect();
             let entry = self.cells.entry(key);
             indices.push(entry.index());
-            entry.or_insert(CellCount { n, clusters, released: false, imagined: false });
+            entry.or_insert(CellCount { n, clusters, released: false, imagined });
         }
         indices
     }
+}
+
+/// The cluster of each respondent, by number; without a column each respondent is a cluster of its own.
+struct Clusters {
+    of_row: Vec<usize>,
+    /// More need not be told apart.
+    enough: usize,
+}
+
+impl Clusters {
+    fn of(plan: &ProtectionPlan, data: &Columns) -> Result<Self, ProtectError> {
+        let rows = data.values().next().map_or(0, Vec::len);
+        let of_row = match &plan.cluster {
+            None => (0..rows).collect(),
+            Some(name) => {
+                let column = data.get(name).ok_or_else(|| no_column(name, data))?;
+                let mut seen: HashMap<&String, usize> = HashMap::new();
+                column
+                    .iter()
+                    .map(|unit| {
+                        let next = seen.len();
+                        *seen.entry(unit).or_insert(next)
+                    })
+                    .collect()
+            }
+        };
+        Ok(Self { of_row, enough: plan.min_clusters.max(1) })
+    }
+}
+
+/// The codes of one column, those of the answers and all above them, in order.
+struct Axis {
+    codes: Vec<String>,
+    /// Place of the code above each; 0 is the margin, code `i` has place `i` + 1.
+    above: Vec<usize>,
+    /// Places that each respondent counts in, besides the margin.
+    lines: Vec<Vec<usize>>,
+    /// By respondent, an index into `lines`.
+    of_row: Vec<usize>,
+}
+
+impl Axis {
+    fn of(column: &str, data: &Columns, tree: Option<&Tree>) -> Result<Self, ProtectError> {
+        let values = data.get(column).ok_or_else(|| no_column(column, data))?;
+        let line = |code: &str| tree.map_or_else(|| vec![code.to_owned()], |t| t.line(code));
+        let seen: BTreeSet<&String> = values.iter().collect();
+        let codes: BTreeSet<String> = seen.into_iter().flat_map(|code| line(code)).collect();
+        let codes: Vec<String> = codes.into_iter().collect();
+        let place: HashMap<&str, usize> =
+            codes.iter().enumerate().map(|(i, code)| (code.as_str(), i + 1)).collect();
+        let parent = |code: &str| tree.and_then(|t| t.parent.get(code)).and_then(Option::as_deref);
+        let above =
+            codes.iter().map(|c| parent(c).and_then(|p| place.get(p)).copied().unwrap_or(0)).collect();
+        let lines =
+            codes.iter().map(|c| line(c).iter().filter_map(|c| place.get(c.as_str())).copied().collect());
+        let lines = lines.collect();
+        let of_row = values.iter().map(|v| place.get(v.as_str()).map_or(0, |p| p - 1)).collect();
+        Ok(Self { above, lines, of_row, codes })
+    }
+}
+
+/// A table's columns with the codes on each. Its cells, with all margins, stand in the order of the codes, the
+/// last column fastest, a margin before the codes.
+struct Frame {
+    by: Vec<String>,
+    axes: Vec<Axis>,
+    /// Cells from one code of a column to the next.
+    strides: Vec<usize>,
+    /// Cells; `usize::MAX` where they cannot be counted.
+    size: usize,
+}
+
+impl Frame {
+    fn of(by: &[String], data: &Columns, trees: &IndexMap<String, Tree>) -> Result<Self, ProtectError> {
+        let axes: Vec<Axis> =
+            by.iter().map(|c| Axis::of(c, data, trees.get(c))).collect::<Result<_, ProtectError>>()?;
+        let mut strides = vec![1; axes.len()];
+        let mut size = 1_usize;
+        for (stride, axis) in strides.iter_mut().zip(&axes).rev() {
+            *stride = size;
+            size = size.saturating_mul(axis.codes.len() + 1);
+        }
+        Ok(Self { by: by.to_vec(), axes, strides, size })
+    }
+
+    /// Place on each axis of the cell at `at`.
+    fn place(&self, at: usize) -> Vec<usize> {
+        self.strides.iter().zip(&self.axes).map(|(s, axis)| at / s % (axis.codes.len() + 1)).collect()
+    }
+
+    /// Respondents and clusters of each cell.
+    fn tally(&self, clusters: &Clusters) -> Vec<(usize, usize)> {
+        let mut people = vec![0; self.size];
+        let mut units: Vec<Vec<usize>> = vec![Vec::new(); self.size];
+        let mut at = Vec::new();
+        for (row, unit) in clusters.of_row.iter().enumerate() {
+            at.clear();
+            at.push(0);
+            for (axis, stride) in self.axes.iter().zip(&self.strides) {
+                let without = at.len();
+                for place in &axis.lines[axis.of_row[row]] {
+                    for i in 0..without {
+                        at.push(at[i] + place * stride);
+                    }
+                }
+            }
+            for cell in &at {
+                people[*cell] += 1;
+                let seen = &mut units[*cell];
+                if seen.len() < clusters.enough && !seen.contains(unit) {
+                    seen.push(*unit);
+                }
+            }
+        }
+        people.into_iter().zip(units).map(|(n, units)| (n, units.len())).collect()
+    }
 
     /// Adds, for each column and each choice on the others, the sums along its tree.
-    fn tie(
-        &self,
-        frame: &Frame<'_>,
-        trees: &IndexMap<String, Tree>,
-        equations: &mut IndexSet<Vec<(usize, i8)>>,
-    ) {
-        let empty = Tree::default();
-        for (column, codes) in frame.by.iter().zip(&frame.codes) {
-            let tree = trees.get(column).unwrap_or(&empty);
-            let mut children: IndexMap<Option<&String>, Vec<&String>> = IndexMap::new();
-            for code in codes {
-                let parent = tree.parent.get(code).and_then(Option::as_ref);
-                children.entry(parent.filter(|p| codes.contains(p))).or_default().push(code);
+    fn tie(&self, indices: &[usize], equations: &mut IndexSet<Sum>) {
+        for (axis, stride) in self.axes.iter().zip(&self.strides) {
+            let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for (i, above) in axis.above.iter().enumerate() {
+                parts.entry(*above).or_default().push(i + 1);
             }
-            for key in frame.keys().into_iter().filter(|k| !k.contains_key(column)) {
-                for (parent, parts) in &children {
-                    let at = |code: Option<&String>| {
-                        let mut key = key.clone();
-                        if let Some(code) = code {
-                            key.insert(column.clone(), code.clone());
-                        }
-                        self.cells.get_index_of(&key)
-                    };
-                    let total = at(*parent).map(|i| (i, -1_i8));
-                    let mut equation: Vec<(usize, i8)> = total
-                        .into_iter()
-                        .chain(parts.iter().filter_map(|p| Some((at(Some(p))?, 1))))
-                        .collect();
+            let on_margin = |at: &usize| (at / stride).is_multiple_of(axis.codes.len() + 1);
+            for at in (0..self.size).filter(on_margin) {
+                for (total, parts) in &parts {
+                    let mut equation: Sum = parts.iter().map(|p| (indices[at + p * stride], 1)).collect();
+                    equation.push((indices[at + total * stride], -1));
                     equation.sort_unstable();
                     equations.insert(equation);
                 }
@@ -202,35 +331,16 @@ impl Counts {
     }
 }
 
-impl Frame<'_> {
-    /// All cells with all margins, in the order of the codes, margins first.
-    fn keys(&self) -> Vec<Key> {
-        let mut keys = vec![Key::new()];
-        for (column, codes) in self.by.iter().zip(&self.codes) {
-            let mut longer = Vec::with_capacity(keys.len() * (codes.len() + 1));
-            for key in &keys {
-                longer.push(key.clone());
-                for code in codes {
-                    let mut key = key.clone();
-                    key.insert(column.clone(), code.clone());
-                    longer.push(key);
-                }
-            }
-            keys = longer;
-        }
-        keys
-    }
-}
-
-/// True where the tables' columns form a circle. Source: the reduction of Graham, and of Yu and Özsoyoğlu.
-fn is_cyclic(tables: &[&[String]]) -> bool {
-    let mut left: Vec<BTreeSet<&String>> = tables.iter().map(|by| by.iter().collect()).collect();
+/// What is left of the tables' columns when every table that hangs on the others by columns of one of them is
+/// taken away: the circle, empty where there is none. Source: the reduction of Graham, and of Yu and Özsoyoğlu.
+fn cyclic_core(tables: &[Vec<String>]) -> Vec<BTreeSet<String>> {
+    let mut left: Vec<BTreeSet<String>> = tables.iter().map(|by| by.iter().cloned().collect()).collect();
     loop {
         let before: usize = left.len() + left.iter().map(BTreeSet::len).sum::<usize>();
         for i in 0..left.len() {
             let shared =
-                |column: &&String| left.iter().enumerate().any(|(j, t)| j != i && t.contains(column));
-            let kept: BTreeSet<&String> = left[i].iter().copied().filter(|c| shared(c)).collect();
+                |column: &&String| left.iter().enumerate().any(|(j, t)| j != i && t.contains(*column));
+            let kept: BTreeSet<String> = left[i].iter().filter(shared).cloned().collect();
             left[i] = kept;
         }
         let mut i = 0;
@@ -244,7 +354,7 @@ fn is_cyclic(tables: &[&[String]]) -> bool {
         }
         let after: usize = left.len() + left.iter().map(BTreeSet::len).sum::<usize>();
         if after == before {
-            return !left.is_empty();
+            return left;
         }
     }
 }
@@ -259,59 +369,4 @@ fn refuse_answers_above_others(data: &Columns, trees: &IndexMap<String, Tree>) -
         }
     }
     Ok(())
-}
-
-/// Codes of each column: those of the answers and all above them.
-fn codes(
-    by: &[String],
-    data: &Columns,
-    trees: &IndexMap<String, Tree>,
-) -> Result<Vec<Vec<String>>, ProtectError> {
-    by.iter()
-        .map(|column| {
-            let values = data.get(column).ok_or_else(|| no_column(column, data))?;
-            let seen: BTreeSet<&String> = values.iter().collect();
-            let all: BTreeSet<String> = seen
-                .into_iter()
-                .flat_map(|code| trees.get(column).map_or_else(|| vec![code.clone()], |t| t.line(code)))
-                .collect();
-            Ok(all.into_iter().collect())
-        })
-        .collect()
-}
-
-/// Respondents and clusters of each cell that has any.
-fn tally(
-    frame: &Frame<'_>,
-    cluster: Option<&str>,
-    data: &Columns,
-    trees: &IndexMap<String, Tree>,
-) -> BTreeMap<Key, (usize, usize)> {
-    let rows = data.values().next().map_or(0, Vec::len);
-    let clusters = cluster.and_then(|c| data.get(c));
-    let mut people: BTreeMap<Key, (usize, BTreeSet<String>)> = BTreeMap::new();
-    for row in 0..rows {
-        let mut keys = vec![Key::new()];
-        for column in frame.by {
-            let code = &data[column][row];
-            let line = trees.get(column).map_or_else(|| vec![code.clone()], |t| t.line(code));
-            let mut longer = keys.clone();
-            for key in &keys {
-                for code in &line {
-                    let mut key = key.clone();
-                    key.insert(column.clone(), code.clone());
-                    longer.push(key);
-                }
-            }
-            keys = longer;
-        }
-        // Without a cluster column each respondent is a cluster of its own.
-        let unit = clusters.map_or_else(|| row.to_string(), |c| c[row].clone());
-        for key in keys {
-            let cell = people.entry(key).or_default();
-            cell.0 += 1;
-            cell.1.insert(unit.clone());
-        }
-    }
-    people.into_iter().map(|(key, (n, units))| (key, (n, units.len()))).collect()
 }

@@ -12,13 +12,17 @@
 mod bins;
 mod counts;
 mod estimates;
+mod evidence;
 mod figure;
+mod fillings;
 mod merging;
+mod neighbourhood;
 mod protection;
 mod rules;
-mod simplex;
+mod snapshots;
 mod suppression;
 mod table;
+mod unsafe_counts;
 
 pub use bins::{Bin, SafeBins};
 pub use estimates::{GateError, SafeRow, gate};
@@ -28,4 +32,5 @@ pub use protection::{
     ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
 };
 pub use rules::Rules;
+pub use snapshots::{Interview, SnapshotError, early_snapshot, may_follow};
 pub use table::{Cell, SafeTable};

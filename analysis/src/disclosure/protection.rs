@@ -182,9 +182,6 @@ impl Released {
 pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, ProtectError> {
     check(plan)?;
     let data = read_columns(&folder.join(&plan.data))?;
-    if let Some(cluster) = plan.cluster.as_ref().filter(|c| !data.contains_key(*c)) {
-        return Err(no_column(cluster, &data));
-    }
     let mut trees = IndexMap::new();
     for (column, file) in &plan.hierarchies {
         trees.insert(column.clone(), read_tree(column, &folder.join(file))?);
@@ -192,7 +189,7 @@ pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, Protec
     let released: Vec<Released> =
         plan.released.iter().map(|file| read_released(&folder.join(file))).collect::<Result<_, _>>()?;
     let counts = Counts::of(plan, &data, &trees, &released)?;
-    let hidden = Suppression::new(&counts, plan, &released)?.run(plan)?;
+    let hidden = Suppression::new(&counts, &trees, plan, &released).run(plan)?;
     Ok(answer(plan, &counts, &hidden))
 }
 

@@ -1,75 +1,108 @@
 //! Which counts are hidden: first those that must be, then as few others as keep them from being computed.
 
-use super::counts::{Counts, Key, MOST_CELLS};
+use super::counts::{Counts, Tree};
+use super::evidence::Evidence;
+use super::fillings::{Changes, Movement, Program, Solved};
+use super::neighbourhood::Places;
 use super::protection::{ProtectError, ProtectionPlan, Released};
-use super::simplex::Simplex;
-use std::collections::{BTreeMap, BTreeSet};
+use super::unsafe_counts::unsafe_counts;
+use indexmap::IndexMap;
+use std::collections::BTreeSet;
 
-/// Rule 18: an answer with more than this share …
-const DOMINATING_SHARE: f64 = 0.9;
-/// … of a base smaller than this.
-const DOMINATED_BASE: usize = 100;
+/// Movable cells up to which the last word is a program with all of them.
+const EXACT: usize = 600;
+/// Cells of a program that looks for a way through hidden cells only, in larger tables.
+const NEAR: usize = 220;
+/// Cells found safe by others hidden since the program was solved, after which it is solved anew.
+const STALE: usize = 3;
+/// Cells of a program that may hide others.
+const WIDE: usize = 600;
+/// Numbers of the programs closer than this are equal.
+const TOLERANCE: f64 = 1e-6;
 
 pub(super) struct Suppression<'a> {
     counts: &'a Counts,
     threshold: f64,
+    places: Places,
+    /// By cell, the equations it stands in.
+    sums_of: Vec<Vec<usize>>,
     /// Must be hidden whatever happens to the others.
     primary: Vec<bool>,
     hidden: Vec<bool>,
-    /// More than anyone's count can be.
-    ceiling: f64,
+    /// By cell: hidden ones move freely, shown ones at a price, known ones not at all.
+    movement: Vec<Option<Movement>>,
+    /// Shown zeros of sensitive columns: hidden only where nothing else helps.
+    spare: Vec<usize>,
+    evidence: Evidence,
+    /// The program of the hidden cells, of all or of those hidden when it was made.
+    solved: Option<Solved>,
+    /// Cells that turned out to be safe by cells hidden since.
+    stale: usize,
 }
 
 impl<'a> Suppression<'a> {
     pub fn new(
         counts: &'a Counts,
+        trees: &IndexMap<String, Tree>,
         plan: &ProtectionPlan,
         released: &[Released],
-    ) -> Result<Self, ProtectError> {
-        if counts.cells.len() > MOST_CELLS {
-            return Err(ProtectError::TooLarge { cells: counts.cells.len(), limit: MOST_CELLS });
+    ) -> Self {
+        let primary = unsafe_counts(counts, plan, released);
+        let mut sums_of = vec![Vec::new(); counts.cells.len()];
+        for (sum, equation) in counts.equations.iter().enumerate() {
+            equation.iter().for_each(|(cell, _)| sums_of[*cell].push(sum));
         }
-        let mut primary: Vec<bool> = counts
+        let widest = counts.cells.keys().map(|k| k.len()).max().unwrap_or(0);
+        let movement = counts
             .cells
-            .values()
-            .map(|c| c.n > 0 && (c.n < plan.threshold || c.clusters < plan.min_clusters))
+            .iter()
+            .zip(&primary)
+            .map(|((key, cell), hidden)| {
+                let price = if *hidden { 0.0 } else { price(cell.n, widest - key.len(), key.is_empty()) };
+                let moves = *hidden || (cell.n > 0 && !cell.released);
+                moves.then_some(Movement { down: cell.n as f64, price })
+            })
             .collect();
-        for column in &plan.sensitive {
-            hide_dominated(counts, column, &mut primary);
-        }
-        // Today's count and an earlier one give away the few who came or went between them.
-        for (key, n) in released.iter().flat_map(Released::shown) {
-            if let Some(i) = counts.cells.get_index_of(&key) {
-                let apart = counts.cells[i].n.abs_diff(n);
-                primary[i] |= apart > 0 && apart < plan.threshold;
-            }
-        }
-        // What earlier answers held back stays so, and is still unknown to the attacker.
-        let own: BTreeSet<usize> = counts.tables.iter().flatten().copied().collect();
-        for (i, is_primary) in primary.iter_mut().enumerate() {
-            *is_primary |= !own.contains(&i);
-        }
-        // What is known already cannot be protected, and does not protect others.
-        for (i, cell) in counts.cells.values().enumerate() {
-            primary[i] &= !cell.released;
-        }
-        let most = counts.cells.values().map(|c| c.n).max().unwrap_or(0);
-        Ok(Self {
+        let spare = counts.cells.iter().enumerate().filter(|(i, (key, cell))| {
+            cell.n == 0
+                && !cell.released
+                && !primary[*i]
+                && plan.sensitive.iter().any(|c| key.contains_key(c))
+        });
+        let spare = spare.map(|(i, _)| i).collect();
+        Self {
+            spare,
             counts,
             threshold: plan.threshold as f64,
+            places: Places::of(counts, trees),
+            sums_of,
             hidden: primary.clone(),
+            evidence: Evidence::new(primary.len()),
             primary,
-            ceiling: (most + plan.threshold) as f64 * 10.0,
-        })
+            movement,
+            solved: None,
+            stale: 0,
+        }
     }
 
-    pub fn run(mut self, plan: &ProtectionPlan) -> Result<Vec<bool>, ProtectError> {
-        while let Some(open) = self.first_open(&self.hidden) {
-            let used = self.cheapest_cover(open);
-            if used.is_empty() {
-                return Err(self.vanishes(plan, open));
+    pub fn run(&mut self, plan: &ProtectionPlan) -> Result<Vec<bool>, ProtectError> {
+        let mut waiting: Vec<usize> = (0..self.hidden.len()).filter(|i| self.must_be_safe(*i)).collect();
+        waiting.sort_by_key(|i| (self.counts.cells[*i].n, *i));
+        self.solve_hidden();
+        let mut at = 0;
+        while let Some(cell) = waiting.get(at).copied() {
+            at += 1;
+            if self.is_safe(cell) {
+                continue;
             }
-            used.into_iter().for_each(|i| self.hidden[i] = true);
+            let more = self.cover(cell).ok_or_else(|| self.vanishes(plan, cell))?;
+            for i in more {
+                self.hide(i);
+                waiting.push(i);
+            }
+            if self.stale > STALE {
+                self.solve_hidden();
+            }
         }
         self.show_again();
         for (request, cells) in plan.tables.iter().zip(&self.counts.tables) {
@@ -79,7 +112,7 @@ impl<'a> Suppression<'a> {
                 return Err(ProtectError::Vanishes { table: request.id.clone() });
             }
         }
-        Ok(self.hidden)
+        Ok(self.hidden.clone())
     }
 
     fn vanishes(&self, plan: &ProtectionPlan, cell: usize) -> ProtectError {
@@ -87,157 +120,197 @@ impl<'a> Suppression<'a> {
         ProtectError::Vanishes { table: plan.tables.get(at).map(|t| t.id.clone()).unwrap_or_default() }
     }
 
-    /// Lets go the largest secondary cells that turn out not to be needed. Showing a cell only narrows the
+    fn must_be_safe(&self, cell: usize) -> bool {
+        self.hidden[cell] && !self.counts.cells[cell].imagined
+    }
+
+    fn hide(&mut self, cell: usize) {
+        self.hidden[cell] = true;
+        if let Some(movement) = &mut self.movement[cell] {
+            movement.price = 0.0;
+        }
+    }
+
+    /// How much each cell can give when a neighbour rises.
+    fn ease(&self, hidden_only: bool) -> Vec<f64> {
+        let of = |(i, m): (usize, &Option<Movement>)| match m {
+            Some(m) if self.hidden[i] => m.down.min(self.threshold) + 0.5,
+            Some(_) if !hidden_only => 0.5,
+            _ => 0.0,
+        };
+        self.movement.iter().enumerate().map(of).collect()
+    }
+
+    /// The program of the cells around `target`, about `near` of them.
+    fn program(&self, target: usize, hidden_only: bool, near: usize) -> Program {
+        let cells = self.places.near(target, &self.ease(hidden_only), near);
+        Program::new(&cells, &self.movement, &self.counts.equations, &self.sums_of)
+    }
+
+    /// How many cells the last word may hold: all, where that is not too slow.
+    fn wide(&self) -> usize {
+        let movable = self.movement.iter().flatten().count();
+        if movable <= EXACT { usize::MAX } else { WIDE }
+    }
+
+    /// Solves the program of all cells hidden now.
+    fn solve_hidden(&mut self) {
+        if self.wide() < usize::MAX {
+            return;
+        }
+        let cells: Vec<usize> = (0..self.hidden.len()).filter(|i| self.hidden[*i]).collect();
+        let program = Program::new(&cells, &self.movement, &self.counts.equations, &self.sums_of);
+        self.solved = Solved::new(&program, self.hidden.len());
+        self.stale = 0;
+    }
+
+    fn is_wide_enough(&self, target: usize) -> bool {
+        self.evidence.width(target) >= self.threshold - TOLERANCE
+    }
+
+    /// True where the target may fall further than is known: else a spread is no more than a rise.
+    fn can_fall(&self, target: usize) -> bool {
+        self.evidence.fall(target) < (self.counts.cells[target].n as f64).min(self.threshold)
+    }
+
+    /// Tries to move the target through hidden cells; what was found is kept.
+    fn shift(&mut self, target: usize, amount: f64) -> bool {
+        let changes = self.solved.as_ref().and_then(|s| s.shift(target, amount));
+        let found = changes.is_some();
+        changes.into_iter().for_each(|c| self.evidence.add(c));
+        found
+    }
+
+    /// True where the hidden cells leave the target wide enough.
+    fn is_safe(&mut self, target: usize) -> bool {
+        if self.is_wide_enough(target) {
+            return true;
+        }
+        if self.wide() < usize::MAX {
+            return self.is_safe_nearby(target);
+        }
+        if self.shift(target, self.threshold - self.evidence.fall(target)) {
+            return true;
+        }
+        let most = (self.counts.cells[target].n as f64).min(self.threshold);
+        if self.evidence.fall(target) < most
+            && self.shift(target, -most)
+            && (self.is_wide_enough(target)
+                || self.shift(target, self.threshold - self.evidence.fall(target)))
+        {
+            return true;
+        }
+        let program = self.program(target, true, usize::MAX);
+        let rise = program.furthest(target, 1.0, self.threshold);
+        rise.into_iter().for_each(|c| self.evidence.add(c));
+        if self.evidence.fall(target) < most {
+            let fall = program.furthest(target, -1.0, most);
+            fall.into_iter().for_each(|c| self.evidence.add(c));
+        }
+        self.is_wide_enough(target)
+    }
+
+    /// True where the hidden cells around the target leave it wide enough.
+    fn is_safe_nearby(&mut self, target: usize) -> bool {
+        let program = self.program(target, true, NEAR);
+        if let Some(up) = program.rise(target, self.threshold - self.evidence.fall(target)) {
+            self.evidence.add(up);
+            return true;
+        }
+        let found = self.can_fall(target).then(|| program.spread(target, self.threshold)).flatten();
+        let Some((up, down)) = found else { return false };
+        self.evidence.add(up);
+        self.evidence.add(down);
+        true
+    }
+
+    /// Cells to hide so that the target is safe; empty where it is safe already, `None` where nothing helps.
+    fn cover(&mut self, target: usize) -> Option<Vec<usize>> {
+        let program = self.program(target, false, self.wide());
+        let rise = program.rise(target, self.threshold - self.evidence.fall(target));
+        let (up, down) = match rise {
+            Some(up) => (up, Vec::new()),
+            None => match self.can_fall(target).then(|| program.spread(target, self.threshold)).flatten() {
+                Some(found) => found,
+                None => self.cover_from_afar(target)?,
+            },
+        };
+        let more: BTreeSet<usize> =
+            up.iter().chain(&down).map(|(i, _)| *i).filter(|i| !self.hidden[*i]).collect();
+        self.evidence.add(up);
+        self.evidence.add(down);
+        if more.is_empty() {
+            self.stale += 1;
+        }
+        Some(more.into_iter().collect())
+    }
+
+    /// Looks in all tables, and also among the zeros of sensitive columns.
+    fn cover_from_afar(&mut self, target: usize) -> Option<(Changes, Changes)> {
+        for zero in &self.spare {
+            self.movement[*zero].get_or_insert(Movement { down: 0.0, price: 2.0 });
+        }
+        let amount = self.threshold - self.evidence.fall(target);
+        let found = [WIDE, 3 * WIDE, usize::MAX].iter().find_map(|size| {
+            let program = self.program(target, false, *size);
+            let up = program.rise(target, amount).map(|up| (up, Changes::new()));
+            up.or_else(|| self.can_fall(target).then(|| program.spread(target, self.threshold)).flatten())
+        });
+        for zero in &self.spare {
+            let used = |changes: &Changes| changes.iter().any(|(cell, _)| cell == zero);
+            let is_needed = found.as_ref().is_some_and(|(up, down)| used(up) || used(down));
+            if !is_needed && !self.hidden[*zero] {
+                self.movement[*zero] = None;
+            }
+        }
+        found
+    }
+
+    /// Lets go the dearest secondary cells that turn out not to be needed. Showing a cell only narrows the
     /// others' intervals, so one pass leaves none that could be shown.
     fn show_again(&mut self) {
         let mut secondary: Vec<usize> =
             (0..self.hidden.len()).filter(|i| self.hidden[*i] && !self.primary[*i]).collect();
         secondary.sort_by_key(|i| std::cmp::Reverse((self.counts.cells[*i].n, *i)));
-        for i in secondary {
-            let mut without = self.hidden.clone();
-            without[i] = false;
-            if self.first_open(&without).is_none() {
-                self.hidden = without;
+        self.solve_hidden();
+        for cell in secondary {
+            if self.lays_bare(cell) {
+                continue;
+            }
+            let movement = self.movement[cell].take();
+            self.hidden[cell] = false;
+            let mut affected = self.evidence.without(cell);
+            affected.retain(|i| self.must_be_safe(*i) && !self.is_wide_enough(*i));
+            let beside: BTreeSet<usize> = self.sums_of[cell]
+                .iter()
+                .flat_map(|s| self.counts.equations[*s].iter().map(|(c, _)| *c))
+                .collect();
+            affected.sort_by_key(|i| (!beside.contains(i), self.counts.cells[*i].n, *i));
+            let without = self.solved.as_ref().and_then(|s| s.without(cell));
+            let with = std::mem::replace(&mut self.solved, without);
+            let still_safe = affected.into_iter().all(|i| self.is_safe(i));
+            if !still_safe {
+                self.solved = with;
+                self.movement[cell] = movement;
+                self.hidden[cell] = true;
+                self.evidence.restore();
+            } else {
+                self.evidence.settle();
             }
         }
     }
 
-    /// The first hidden cell that an attacker can bound too tightly, when `hidden` is hidden.
-    fn first_open(&self, hidden: &[bool]) -> Option<usize> {
-        let cells: Vec<usize> = (0..hidden.len()).filter(|i| hidden[*i]).collect();
-        let place: BTreeMap<usize, usize> = cells.iter().enumerate().map(|(v, c)| (*c, v)).collect();
-        let equations: Vec<Vec<(usize, f64)>> = self
-            .counts
-            .equations
-            .iter()
-            .map(|e| e.iter().filter_map(|(c, a)| Some((*place.get(c)?, *a))).collect::<Vec<_>>())
-            .filter(|e| !e.is_empty())
-            .collect();
-        let low: Vec<f64> = cells.iter().map(|c| -(self.counts.cells[*c].n as f64)).collect();
-        let high = vec![self.ceiling; cells.len()];
-        let mut simplex = Simplex::new(&equations, low, high);
-        // Every feasible point widens what is known to be possible for all cells at once.
-        let mut least = vec![0.0_f64; cells.len()];
-        let mut most = vec![0.0_f64; cells.len()];
-        let widen = |simplex: &Simplex, least: &mut [f64], most: &mut [f64]| {
-            for (v, value) in simplex.value.iter().enumerate() {
-                least[v] = least[v].min(*value);
-                most[v] = most[v].max(*value);
-            }
-        };
-        for v in (0..cells.len()).filter(|v| !self.counts.cells[cells[*v]].imagined) {
-            for direction in [1.0, -1.0] {
-                if most[v] - least[v] >= self.threshold - 1e-6 {
-                    break;
-                }
-                let mut gains = vec![0.0; cells.len()];
-                gains[v] = direction;
-                let wide = self.threshold - 1e-6;
-                let (bottom, top) = (least[v], most[v]);
-                simplex.maximize(&gains, |value| value[v].max(top) - value[v].min(bottom) >= wide);
-                widen(&simplex, &mut least, &mut most);
-            }
-            if most[v] - least[v] < self.threshold - 1e-6 {
-                return Some(cells[v]);
-            }
-        }
-        None
-    }
-
-    /// Cells that must be hidden so that `open` can vary by the threshold: the cheapest pattern of changes that
-    /// leaves all sums as they are. Already hidden cells change for nothing. Empty where no pattern exists.
-    fn cheapest_cover(&self, open: usize) -> Vec<usize> {
-        let mut hidden = self.hidden.clone();
-        let up = self.pattern(open, 1.0, self.threshold, &hidden);
-        let reached = up.get(&open).copied().unwrap_or(0.0);
-        up.keys().for_each(|i| hidden[*i] = true);
-        if reached < self.threshold - 1e-6 {
-            let down = self.pattern(open, -1.0, self.threshold - reached, &hidden);
-            let reached = reached - down.get(&open).copied().unwrap_or(0.0);
-            if reached < self.threshold - 1e-6 {
-                return Vec::new();
-            }
-            down.keys().for_each(|i| hidden[*i] = true);
-        }
-        (0..hidden.len()).filter(|i| hidden[*i] && !self.hidden[*i]).collect()
-    }
-
-    /// Changes by cell that move `open` by up to `amount` in `direction` at the least cost.
-    fn pattern(&self, open: usize, direction: f64, amount: f64, hidden: &[bool]) -> BTreeMap<usize, f64> {
-        let cells = &self.counts.cells;
-        // Shown zeros are known, and so is what was released. A shown cell takes two variables, up and down,
-        // so that each direction costs.
-        let (mut owner, mut sign, mut low, mut high, mut gains) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut add = |cell: usize, s: f64, l: f64, h: f64, gain: f64| {
-            owner.push(cell);
-            sign.push(s);
-            low.push(l);
-            high.push(h);
-            gains.push(gain);
-        };
-        // Reaching the amount is worth any cost.
-        let prize = 1e5;
-        let n_of = |i: usize| cells[i].n as f64;
-        let (l, h) = if direction > 0.0 { (0.0, amount) } else { (-amount.min(n_of(open)), 0.0) };
-        add(open, 1.0, l, h, prize * direction);
-        for i in (0..cells.len()).filter(|i| *i != open && hidden[*i]) {
-            add(i, 1.0, -n_of(i), self.ceiling, 0.0);
-        }
-        let keys: Vec<&Key> = cells.keys().collect();
-        let widest = keys.iter().map(|k| k.len()).max().unwrap_or(0);
-        for i in (0..cells.len()).filter(|i| !hidden[*i] && cells[*i].n > 0 && !cells[*i].released) {
-            // Margins and large counts tell readers more, so they are dearer to hide.
-            let depth = (widest - keys[i].len()) as f64;
-            let cost = if keys[i].is_empty() { 50.0 } else { 1.0 + depth + (1.0 + n_of(i)).ln() / 10.0 };
-            add(i, 1.0, 0.0, self.ceiling, -cost);
-            add(i, -1.0, 0.0, n_of(i), -cost);
-        }
-        let mut of_cell: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (v, cell) in owner.iter().enumerate() {
-            of_cell.entry(*cell).or_default().push(v);
-        }
-        let equations: Vec<Vec<(usize, f64)>> = self
-            .counts
-            .equations
-            .iter()
-            .map(|e| {
-                e.iter()
-                    .flat_map(|(cell, a)| {
-                        let variables = of_cell.get(cell).map_or(&[][..], Vec::as_slice);
-                        variables.iter().map(|v| (*v, a * sign[*v])).collect::<Vec<_>>()
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .filter(|e| !e.is_empty())
-            .collect();
-        let mut simplex = Simplex::new(&equations, low, high);
-        simplex.maximize(&gains, |_| false);
-        let mut changes: BTreeMap<usize, f64> = BTreeMap::new();
-        for (v, value) in simplex.value.iter().enumerate() {
-            *changes.entry(owner[v]).or_default() += sign[v] * value;
-        }
-        changes.retain(|_, change| change.abs() > 1e-6);
-        changes
+    /// True where the cell is one of only two that can move in some sum, so that showing it shows the other.
+    fn lays_bare(&self, cell: usize) -> bool {
+        self.sums_of[cell].iter().any(|sum| {
+            let others = self.counts.equations[*sum].iter().filter(|(c, _)| *c != cell && self.hidden[*c]);
+            let others: Vec<usize> = others.map(|(c, _)| *c).take(2).collect();
+            others.len() == 1 && others.iter().all(|c| self.must_be_safe(*c))
+        })
     }
 }
 
-/// Rule 18 over every distribution of a sensitive column, at each level of its codes' detail.
-fn hide_dominated(counts: &Counts, column: &str, primary: &mut [bool]) {
-    let mut distributions: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
-    for (i, key) in counts.cells.keys().enumerate().filter(|(_, k)| k.contains_key(column)) {
-        let mut base = key.clone();
-        base.remove(column);
-        distributions.entry(base).or_default().push(i);
-    }
-    for (base, answers) in distributions {
-        let n = counts.cells.get(&base).map_or(0, |c| c.n);
-        let dominates = |i: &usize| {
-            let is_single = counts.cells.get_index(*i).is_some_and(|(key, _)| !counts.is_sum(column, key));
-            is_single && counts.cells[*i].n as f64 > DOMINATING_SHARE * n as f64
-        };
-        if n > 0 && n < DOMINATED_BASE && answers.iter().any(dominates) {
-            answers.iter().for_each(|i| primary[*i] = true);
-        }
-    }
+/// Margins and large counts tell readers more, so they are dearer to hide.
+fn price(n: usize, depth: usize, is_total: bool) -> f64 {
+    if is_total { 50.0 } else { 1.0 + 0.25 * depth as f64 + (1.0 + n as f64).ln() / 10.0 }
 }
