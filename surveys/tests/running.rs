@@ -78,8 +78,20 @@ fn expressions_that_read_themselves_are_told_with_their_circle() {
 fn constraints_counts_and_triggers_make_no_circle() {
     for rows in [
         "| | begin_repeat | r | R | | | |\n| | text | t | T | | count(${r}) > 1 | |\n| | calculate | a | | count(${r}) + position(..) | | |\n| | end_repeat | | | | | |\n",
+        "| | text | x | X | | | |\n| | calculate | a | | once(random()) | | |\n",
         "| | text | a | A | | | |\n| | text | b | B | | ${a} = '' | ${a} = 'x' |\n| | calculate | c | | concat(${a}, ${b}) | ${b} = '' | |\n",
     ] {
         assert_eq!(circles(rows), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_bundled_forms_have_no_circle() {
+    for (name, bytes) in [
+        ("questionnaire.xlsx", &include_bytes!("../instruments/2026/questionnaire.xlsx")[..]),
+        ("listing.xlsx", &include_bytes!("../instruments/2026/listing.xlsx")[..]),
+    ] {
+        let form = xlsform::read(name, bytes).expect("a form").questionnaire;
+        assert_eq!(running::cycles(&form), Vec::new(), "{name}");
     }
 }

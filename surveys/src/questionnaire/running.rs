@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::references::ReferenceError;
 use super::{Outline, Position, Questionnaire};
-use crate::expression::{Expression, ParseError, Reference};
+use crate::expression::{Expression, Function, ParseError, Reference};
 use crate::form::{CompileError, Compiled};
 use crate::xlsform::Problem;
 
@@ -73,7 +73,9 @@ fn read_by<'o>(outline: &Outline<'o>, index: usize) -> Vec<(usize, &'o str)> {
                 Reference::Path(path) => outline.find(&path),
                 Reference::Instance(..) => None,
             };
-            found.extend(read.map(|read| (read, column)));
+            // `once()` looks at the value that is there already; that is no circle to either engine.
+            let of_once = read == Some(index) && expression.functions().contains(&Function::Once);
+            found.extend(read.filter(|_| !of_once).map(|read| (read, column)));
         }
     }
     let decides = |&at: &usize| {
