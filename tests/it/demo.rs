@@ -17,7 +17,7 @@ use langnghe::jobs::analysis_file::CaseRecord;
 use langnghe::keys::KeyFolder;
 use serde_json::Value;
 
-use crate::databases::TemporaryFolder;
+use crate::databases::{TemporaryFolder, execute};
 
 /// A finished demonstration.
 struct Run {
@@ -150,20 +150,20 @@ fn a_second_run_in_the_same_folder_is_quick_and_changes_nothing() {
     assert_eq!(again.page, run.page);
 }
 
+/// Copies a data folder. Databases are copied by SQLite itself: a program that ended may have left its last commits in
+/// the file beside them, and other tests look into them meanwhile.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder is made");
     for entry in fs::read_dir(from).expect("the folder is read").flatten() {
-        let target = to.join(entry.file_name());
-        // Other tests look into the vaults meanwhile; what SQLite keeps beside them while it reads holds nothing.
-        let passing =
-            ["db-wal", "db-shm"].iter().any(|ending| entry.path().extension().is_some_and(|e| e == *ending));
-        if passing {
-            continue;
-        }
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a file is copied");
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        match source.extension().and_then(|ending| ending.to_str()) {
+            Some("db-wal" | "db-shm") => {}
+            Some("db") => execute(
+                &format!("sqlite://{}", source.display()),
+                &format!("vacuum into '{}'", target.display()),
+            ),
+            _ if source.is_dir() => copy(&source, &target),
+            _ => drop(fs::copy(source, target).expect("a file is copied")),
         }
     }
 }
