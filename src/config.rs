@@ -30,6 +30,8 @@ pub const DEMO_DATA: &str = "langnghe-demo";
 pub const LISTEN: &str = "127.0.0.1:8080";
 /// Largest submission XML that is read, in bytes.
 pub const LARGEST_SUBMISSION: usize = 20_000_000;
+/// Largest form or file of a form that is taken, in bytes.
+pub const LARGEST_FORM: usize = 20_000_000;
 /// Told to clients as the size of one post; more is accepted.
 pub const ACCEPT_CONTENT_LENGTH: usize = 10_000_000;
 

@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Caller, Problem, blocking, moment};
+use super::{Caller, Problem, in_project, moment};
 use crate::db::{self, AppUser};
 use crate::intake::Receiver;
 use crate::people::{Action, secrets};
@@ -24,8 +24,7 @@ pub async fn list_app_users(
     caller: Caller,
     project: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let users = blocking(move || {
-        let project = caller.project(&receiver.field, *project, Action::ManageDevices)?;
+    let users = in_project(receiver, caller, *project, Action::ManageDevices, |receiver, _, project| {
         Ok(receiver.field.read(|db| db.list_app_users(project.id))?)
     })
     .await?;
@@ -39,25 +38,21 @@ pub async fn create_app_user(
     project: Path<i64>,
     Json(given): Json<NewAppUser>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, token) = blocking(move || {
-        let project = caller.project(&receiver.field, *project, Action::ManageDevices)?;
-        let name = given.display_name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| Problem {
-            code: 400.2,
-            message: "Thiếu tham số displayName. (The parameter displayName is missing.)".into(),
-            details: Some(json!({ "field": "displayName" })),
-        })?;
-        let token = secrets::new_token().map_err(|error| Problem::unavailable(&error))?;
-        let now = Utc::now();
-        let user = receiver.field.transaction(|db| {
-            let user = db.create_app_user(project.id, name, given.code.as_deref(), &token, now)?;
-            let detail = json!({ "project": project.id, "actor": user.actor }).to_string();
-            db.append_audit(&caller.user.login, "device added", &detail, now)?;
-            Ok::<_, db::Error>(user)
-        })?;
-        Ok((user, token))
-    })
-    .await?;
+    let made =
+        in_project(receiver, caller, *project, Action::ManageDevices, move |receiver, caller, project| {
+            let name = given.display_name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+            let name = name.ok_or_else(|| Problem::expected("displayName"))?;
+            let token = secrets::new_token().map_err(|error| Problem::unavailable(&error))?;
+            let now = Utc::now();
+            let user = receiver.field.transaction(|db| {
+                let user = db.create_app_user(project.id, name, given.code.as_deref(), &token, now)?;
+                let detail = json!({ "project": project.id, "actor": user.actor }).to_string();
+                db.append_audit(&caller.user.login, "device added", &detail, now)?;
+                Ok::<_, db::Error>(user)
+            })?;
+            Ok((user, token))
+        });
+    let (user, token) = made.await?;
     Ok(HttpResponse::Ok()
         .insert_header(("Cache-Control", "no-store"))
         .json(app_user_json(&user, Some(&token))))
@@ -69,8 +64,7 @@ pub async fn revoke_app_user(
     place: Path<(i64, i64)>,
 ) -> Result<HttpResponse, Problem> {
     let (project, actor) = place.into_inner();
-    blocking(move || {
-        let project = caller.project(&receiver.field, project, Action::ManageDevices)?;
+    in_project(receiver, caller, project, Action::ManageDevices, move |receiver, caller, project| {
         let now = Utc::now();
         receiver.field.transaction(|db| {
             let user = db.list_app_users(project.id)?.into_iter().find(|user| user.actor == actor);

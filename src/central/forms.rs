@@ -11,7 +11,7 @@ use surveys::questionnaire::Questionnaire;
 use surveys::xlsform::Problem as FormProblem;
 use surveys::{xform, xlsform};
 
-use super::{Caller, Problem, blocking, moment};
+use super::{Caller, Problem, in_project, moment};
 use crate::db::{self, Confirmation, Form, FormDraft, NewForm, PublishError, RuleKind};
 use crate::intake::Receiver;
 use crate::people::Action;
@@ -47,8 +47,7 @@ pub async fn list_forms(
     caller: Caller,
     place: Path<Place>,
 ) -> Result<HttpResponse, Problem> {
-    let listed = blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::SeeForms)?;
+    let listed = in_project(receiver, caller, place.project, Action::SeeForms, |receiver, _, project| {
         Ok(receiver.field.read(|db| {
             let published = db.list_forms(project.id)?;
             let mut listed: Vec<Value> = published.iter().map(form_json).collect();
@@ -69,8 +68,7 @@ pub async fn find_form(
     caller: Caller,
     place: Path<Place>,
 ) -> Result<HttpResponse, Problem> {
-    let found = blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::SeeForms)?;
+    let found = in_project(receiver, caller, place.project, Action::SeeForms, move |receiver, _, project| {
         let found = receiver.field.read(|db| {
             Ok::<_, db::Error>(match db.find_form(project.id, &place.form, None)? {
                 Some(form) => Some(form_json(&form)),
@@ -89,8 +87,7 @@ pub async fn find_xml(
     caller: Caller,
     place: Path<Place>,
 ) -> Result<HttpResponse, Problem> {
-    let form = blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::SeeForms)?;
+    let form = in_project(receiver, caller, place.project, Action::SeeForms, move |receiver, _, project| {
         let found = receiver.field.read(|db| db.find_form(project.id, &place.form, None))?;
         found.ok_or_else(Problem::not_found)
     })
@@ -110,33 +107,34 @@ pub async fn create_form(
     // Told only to whoever may publish here.
     let kind = Kind::of(&request);
     let fallback = fallback_name(&request);
-    let form = blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
-        let read = read_form(kind?, &fallback, &body, is_true(how.ignore_warnings.as_ref()))?;
-        let draft = read.into_draft(project.id, caller.user.id, Utc::now());
-        let taken = receiver.field.read(|db| {
-            Ok::<_, db::Error>(
-                db.find_form(project.id, &draft.form_id, None)?.is_some()
-                    || db.find_form_draft(project.id, &draft.form_id)?.is_some(),
-            )
-        })?;
-        if taken {
-            return Err(conflict(&["projectId", "xmlFormId"], &[&project.id.to_string(), &draft.form_id]));
-        }
-        let draft = receiver.field.transaction(|db| db.put_form_draft(draft))?;
-        if !is_true(how.publish.as_ref()) {
-            return Ok(draft_json(&draft));
-        }
-        match publish(&receiver, &caller, draft.clone(), None) {
-            Ok(form) => Ok(form_json(&form)),
-            Err(problem) => {
-                // A form that was to be published at once is not left behind half-made.
-                receiver.field.transaction(|db| db.delete_form_draft(draft.project, &draft.form_id))?;
-                Err(problem)
+    let form =
+        in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, caller, project| {
+            let read = read_form(kind?, &fallback, &body, is_true(how.ignore_warnings.as_ref()))?;
+            let draft = read.into_draft(project.id, caller.user.id, Utc::now());
+            let draft = receiver.field.transaction(|db| {
+                let taken = db.find_form(project.id, &draft.form_id, None)?.is_some()
+                    || db.find_form_draft(project.id, &draft.form_id)?.is_some();
+                if taken {
+                    return Err(conflict(
+                        &["projectId", "xmlFormId"],
+                        &[&project.id.to_string(), &draft.form_id],
+                    ));
+                }
+                Ok(db.put_form_draft(draft)?)
+            })?;
+            if !is_true(how.publish.as_ref()) {
+                return Ok(draft_json(&draft));
             }
-        }
-    })
-    .await?;
+            match publish(receiver, caller, draft.clone(), None) {
+                Ok(form) => Ok(form_json(&form)),
+                Err(problem) => {
+                    // A form that was to be published at once is not left behind half-made.
+                    receiver.field.transaction(|db| db.delete_form_draft(draft.project, &draft.form_id))?;
+                    Err(problem)
+                }
+            }
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(form))
 }
 
@@ -150,8 +148,7 @@ pub async fn create_draft(
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
     let kind = if body.is_empty() { None } else { Some(Kind::of(&request)) };
-    blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
+    in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, caller, project| {
         let published = receiver.field.read(|db| db.find_form(project.id, &place.form, None))?;
         let known = receiver.field.read(|db| db.find_form_draft(project.id, &place.form))?;
         if published.is_none() && known.is_none() {
@@ -210,20 +207,20 @@ pub async fn put_draft_file(
     place: Path<Place>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let answer = blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
-        receiver.field.transaction(|db| {
-            db.find_form_draft(project.id, &place.form)?.ok_or_else(Problem::not_found)?;
-            db.put_form_draft_file(project.id, &place.form, &place.name, &body)?;
-            Ok::<_, Problem>(())
-        })?;
-        let hash: String = Md5::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(json!({
-            "name": place.name, "type": "file", "hash": hash, "exists": true, "blobExists": true,
-            "datasetExists": false, "updatedAt": moment(Utc::now()),
-        }))
-    })
-    .await?;
+    let answer =
+        in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, _, project| {
+            receiver.field.transaction(|db| {
+                db.find_form_draft(project.id, &place.form)?.ok_or_else(Problem::not_found)?;
+                db.put_form_draft_file(project.id, &place.form, &place.name, &body)?;
+                Ok::<_, Problem>(())
+            })?;
+            let hash: String = Md5::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(json!({
+                "name": place.name, "type": "file", "hash": hash, "exists": true, "blobExists": true,
+                "datasetExists": false, "updatedAt": moment(Utc::now()),
+            }))
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(answer))
 }
 
@@ -239,14 +236,9 @@ pub async fn confirm_draft(
     place: Path<Place>,
     Json(given): Json<Reason>,
 ) -> Result<HttpResponse, Problem> {
-    blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
+    in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, caller, project| {
         let reason = given.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        let reason = reason.ok_or_else(|| Problem {
-            code: 400.2,
-            message: "Thiếu lý do. (The parameter reason is missing.)".into(),
-            details: Some(json!({ "field": "reason" })),
-        })?;
+        let reason = reason.ok_or_else(|| Problem::expected("reason"))?;
         let now = Utc::now();
         receiver.field.transaction(|db| {
             let draft = db.find_form_draft(project.id, &place.form)?.ok_or_else(Problem::not_found)?;
@@ -272,11 +264,10 @@ pub async fn publish_draft(
     place: Path<Place>,
     how: Query<How>,
 ) -> Result<HttpResponse, Problem> {
-    blocking(move || {
-        let project = caller.project(&receiver.field, place.project, Action::PublishForm)?;
+    in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, caller, project| {
         let draft = receiver.field.read(|db| db.find_form_draft(project.id, &place.form))?;
         let draft = draft.ok_or_else(Problem::not_found)?;
-        publish(&receiver, &caller, draft, how.version.as_deref()).map(drop)
+        publish(receiver, caller, draft, how.version.as_deref()).map(drop)
     })
     .await?;
     Ok(success())

@@ -9,14 +9,16 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data, JsonConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::accounts::{AccountError, Accounts};
+use crate::config::LARGEST_FORM;
 use crate::db::{self, FieldVault, Project, User};
+use crate::intake::Receiver;
 use crate::people::{Action, Person, Refusal, Target, decide};
 
 mod app_users;
@@ -27,9 +29,14 @@ mod sessions;
 /// Adds the routes.
 pub fn routes(config: &mut ServiceConfig) {
     config
+        .app_data(PayloadConfig::new(LARGEST_FORM))
+        .app_data(JsonConfig::default().error_handler(|error, _| Problem::unreadable(&error).into()))
+        .app_data(PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
+        .app_data(QueryConfig::default().error_handler(|error, _| Problem::unreadable(&error).into()))
         .route("/v1/sessions", web::post().to(sessions::create_session))
         .route("/v1/sessions/current", web::delete().to(sessions::delete_session))
         .route("/v1/users/current", web::get().to(sessions::find_user))
+        .route("/v1/users/current/password", web::put().to(sessions::change_password))
         .route("/v1/projects", web::get().to(projects::list_projects))
         .route("/v1/projects", web::post().to(projects::create_project))
         .route("/v1/projects/{project}", web::get().to(projects::find_project))
@@ -67,6 +74,20 @@ impl Problem {
 
     pub fn not_found() -> Self {
         Self::new(404.1, "Không tìm thấy. (Could not find the resource you were looking for.)")
+    }
+
+    /// The request itself cannot be read.
+    fn unreadable(reason: &dyn std::fmt::Display) -> Self {
+        Self::new(400.1, format!("Không đọc được yêu cầu: {reason}. (The request cannot be read.)"))
+    }
+
+    /// A field of the request is missing or wrong.
+    fn expected(field: &str) -> Self {
+        Self {
+            code: 400.2,
+            message: format!("Thiếu hoặc sai tham số {field}. (The parameter {field} is missing or wrong.)"),
+            details: Some(serde_json::json!({ "field": field })),
+        }
     }
 
     /// The vault does not work now; the reason stays in the server's log.
@@ -133,6 +154,22 @@ pub async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(_) => Err(Problem::unavailable(&"the server is stopping")),
     }
+}
+
+/// Works inside a project that the caller may do this in, on a thread made for waiting. Every handler of a project comes
+/// through here, so that none forgets to ask.
+async fn in_project<T: Send + 'static>(
+    receiver: Data<Receiver>,
+    caller: Caller,
+    project: i64,
+    action: Action,
+    work: impl FnOnce(&Receiver, &Caller, Project) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    blocking(move || {
+        let project = caller.project(&receiver.field, project, action)?;
+        work(&receiver, &caller, project)
+    })
+    .await
 }
 
 /// Whoever sent the request with a token or a password that is right.

@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Caller, Problem, blocking, moment, target};
+use super::{Caller, Problem, blocking, in_project, moment, target};
 use crate::db::{self, Project, ProjectKind};
 use crate::intake::Receiver;
 use crate::people::{Action, Target};
@@ -34,8 +34,9 @@ pub async fn find_project(
     caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let project = blocking(move || caller.project(&receiver.field, *id, Action::SeeProject)).await?;
-    Ok(HttpResponse::Ok().json(project_json(&project)))
+    let found =
+        in_project(receiver, caller, *id, Action::SeeProject, |_, _, project| Ok(project_json(&project)));
+    Ok(HttpResponse::Ok().json(found.await?))
 }
 
 /// Makes a wave. One without respondents gets its key at once; a survey's is made with its custodian
@@ -47,16 +48,11 @@ pub async fn create_project(
 ) -> Result<HttpResponse, Problem> {
     let project = blocking(move || {
         caller.may(Action::CreateProject, Target::default())?;
-        let expected = |field: &str| Problem {
-            code: 400.2,
-            message: format!("Thiếu hoặc sai tham số {field}. (The parameter {field} is missing or wrong.)"),
-            details: Some(json!({ "field": field })),
-        };
         let name = given.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| expected("name"))?;
+        let name = name.ok_or_else(|| Problem::expected("name"))?;
         let kind = match given.kind.as_deref() {
             None => ProjectKind::Survey,
-            Some(kind) => ProjectKind::from_name(kind).ok_or_else(|| expected("kind"))?,
+            Some(kind) => ProjectKind::from_name(kind).ok_or_else(|| Problem::expected("kind"))?,
         };
         let now = Utc::now();
         let mut project = receiver.field.transaction(|db| {

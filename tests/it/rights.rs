@@ -58,7 +58,7 @@ const ROUTES: [(&str, &str, Option<Action>, &str, u16); 16] = [
     ("delete", "/v1/sessions/current", None, "", 200),
 ];
 /// Open to whoever is not signed in yet.
-const OPEN: [(&str, &str); 1] = [("post", "/v1/sessions")];
+const OPEN: [(&str, &str); 2] = [("post", "/v1/sessions"), ("put", "/v1/users/current/password")];
 
 const PASSWORD: &str = "trời xanh mây trắng 9";
 
@@ -223,6 +223,46 @@ fn a_wrong_password_an_unknown_login_and_missing_fields_are_told_apart_only_wher
 }
 
 #[test]
+fn a_password_from_somebody_else_opens_nothing_but_its_own_change() {
+    let house = House::new();
+    let token = house.token("lan", Role::Analyst, Reach::default());
+    house.accounts.reset("lan", "do người khác cấp 1").expect("reset");
+    let body = |old: &str, new: &str| json!({ "email": "lan", "old": old, "new": new }).to_string();
+    let change =
+        |old: &str, new: &str| house.send("put", "/v1/users/current/password", None, &body(old, new)).0;
+    let sign_in = |password: &str| {
+        house
+            .send("post", "/v1/sessions", None, &json!({ "email": "lan", "password": password }).to_string())
+            .0
+    };
+    assert_eq!(house.send("get", "/v1/users/current", Some(&token), "").0, 401, "the sessions ended");
+    assert_eq!(sign_in("do người khác cấp 1"), 401);
+    assert_eq!(change("nhầm", "mật khẩu của riêng tôi"), 401);
+    assert_eq!(change("do người khác cấp 1", "ngắn"), 400);
+    assert_eq!(house.send("put", "/v1/users/current/password", None, "{}").0, 400);
+    assert_eq!(change("do người khác cấp 1", "mật khẩu của riêng tôi"), 200);
+    assert_eq!(sign_in("mật khẩu của riêng tôi"), 200);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_in_the_shape_of_odk_central() {
+    let house = House::new();
+    let token = house.token("thiet-ke", Role::Designer, Reach::default());
+    for (method, path, body, code) in [
+        ("post", "/v1/sessions", "no JSON", 400.1),
+        ("get", "/v1/projects/one", "", 404.1),
+        ("post", "/v1/projects", "[", 400.1),
+    ] {
+        let (status, answer) = house.send(method, path, Some(&token), body);
+        assert_eq!(
+            (f64::from(status), &answer["code"]),
+            (f64::floor(code), &json!(code)),
+            "{path}: {answer}"
+        );
+    }
+}
+
+#[test]
 fn a_device_gets_its_token_once_and_a_revoked_one_opens_nothing() {
     let house = House::new();
     let token = house.token("giam-sat", Role::Supervisor, Reach::default());
@@ -279,6 +319,18 @@ fn a_workbook_is_sent_drafted_published_and_served_to_devices() {
         house.send_form(&format!("{base}?publish=True&ignoreWarnings=True"), &token, XLSX, &workbook(""));
     assert_eq!((status, &made["xmlFormId"], &made["version"]), (200, &json!("nha"), &json!("1")), "{made}");
     assert_ne!(made["publishedAt"], Value::Null);
+    // A form of half a megabyte is nothing unusual: long lists of communes.
+    let rows: String =
+        (0..6000).map(|i| format!("|  | note | n{i} | {} |\n", "Ghi chú dài ".repeat(8))).collect();
+    let (status, large) =
+        house.send_form(&format!("{base}?ignoreWarnings=True"), &token, "application/xml", &{
+            let text = FORM
+                .replace("| settings |", &format!("{rows}| settings |"))
+                .replace("| nha |", "| nha_lon |");
+            let form = surveys::xlsform::read("nha.md", text.as_bytes()).expect("a form").questionnaire;
+            surveys::xform::write(&form).expect("an XForm").into_bytes()
+        });
+    assert_eq!((status, &large["xmlFormId"]), (200, &json!("nha_lon")), "{large}");
     let (status, again) = house.send_form(&format!("{base}?publish=True"), &token, XLSX, &workbook(""));
     assert_eq!((status, &again["code"]), (409, &json!(409.3)));
 
