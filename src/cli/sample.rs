@@ -21,7 +21,7 @@ pub enum Command {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     Json,
     Csv,
     Table,

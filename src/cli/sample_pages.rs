@@ -12,6 +12,8 @@ use analysis::sampling::kish_page::{MOST_FORMS, kish_page};
 use analysis::sampling::precision::Assumptions;
 use analysis::sampling::{budget, cost};
 
+use super::sample::Format;
+
 /// Tài liệu thiết kế của một mẫu đã chọn · The documentation of a drawn sample
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: langnghe sample document sample.csv --output design.docx")]
@@ -42,13 +44,6 @@ pub struct KishArgs {
     /// .html or .docx
     #[arg(long, value_name = "F")]
     output: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Json,
-    Csv,
-    Table,
 }
 
 /// Dự toán kinh phí và lịch thực địa · Budget and calendar of the fieldwork

@@ -42,6 +42,24 @@ pub struct Signature {
 }
 
 impl Front {
+    /// A sheet without letterhead, number and signature.
+    pub fn sheet(kind: &str, about: String, label: Option<&str>) -> Self {
+        Self {
+            layout: Layout::Party,
+            parent_body: String::new(),
+            issuing_body: String::new(),
+            number: String::new(),
+            place_and_date: String::new(),
+            kind: kind.to_owned(),
+            about,
+            label: label.map(str::to_owned),
+            signature: None,
+            recipients: Vec::new(),
+            // Neither the day nor the hour of printing belongs to what is printed.
+            created: "2026-01-01T00:00:00Z".to_owned(),
+        }
+    }
+
     /// First line of the State's or the Party's name, with the State's motto.
     pub(super) fn heading(&self) -> (&'static str, Option<&'static str>) {
         match self.layout {

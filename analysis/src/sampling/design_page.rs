@@ -15,7 +15,7 @@ use super::selection::Method;
 use crate::charts::numerals::{decimal, percent, whole};
 use crate::charts::{AreaMap, Caption, Outline};
 use crate::disclosure::{Cell, SafeTable};
-use crate::report::{Block, Drawing, Front, Layout, Report};
+use crate::report::{Block, Drawing, Front, Report};
 use crate::table::Table;
 
 /// Printed on every page.
@@ -56,19 +56,7 @@ impl DesignPage<'_> {
         blocks.push(Block::Heading(1, format!("{number}. Các mục công khai phương pháp (AAPOR)")));
         blocks.push(Block::Table(self.disclosure(&whole_sample)));
         Report {
-            front: Front {
-                layout: Layout::Party,
-                parent_body: String::new(),
-                issuing_body: String::new(),
-                number: String::new(),
-                place_and_date: String::new(),
-                kind: "THIẾT KẾ MẪU".into(),
-                about: format!("Sample design · {}", self.file),
-                label: Some(INTERNAL.into()),
-                signature: None,
-                recipients: Vec::new(),
-                created: "2026-01-01T00:00:00Z".into(),
-            },
+            front: Front::sheet("THIẾT KẾ MẪU", format!("Sample design · {}", self.file), Some(INTERNAL)),
             blocks,
         }
     }

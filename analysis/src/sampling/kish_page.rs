@@ -3,7 +3,7 @@
 
 use super::household::{KISH_GRID, grid_letters, grid_probability, respondent_weight};
 use crate::disclosure::{Cell, SafeTable};
-use crate::report::{Block, Front, Layout, Report};
+use crate::report::{Block, Front, Report};
 
 /// Most forms of one run: more is a slip of the keyboard.
 pub const MOST_FORMS: usize = 100_000;
@@ -30,19 +30,11 @@ pub fn kish_page(forms: usize, seed: u64) -> Report {
         Block::Table(letters(forms, seed)),
     ];
     Report {
-        front: Front {
-            layout: Layout::Party,
-            parent_body: String::new(),
-            issuing_body: String::new(),
-            number: String::new(),
-            place_and_date: String::new(),
-            kind: "BẢNG KISH".into(),
-            about: format!("Chọn một người trong hộ, {forms} phiếu, hạt giống {seed} (Kish grid)"),
-            label: None,
-            signature: None,
-            recipients: Vec::new(),
-            created: "2026-01-01T00:00:00Z".into(),
-        },
+        front: Front::sheet(
+            "BẢNG KISH",
+            format!("Chọn một người trong hộ, {forms} phiếu, hạt giống {seed} (Kish grid)"),
+            None,
+        ),
         blocks,
     }
 }
