@@ -3,6 +3,8 @@
 //! DuckDB and Spark (two workers, each a process) run the query that `langnghe estimate --emit-sql` prints;
 //! the figures are finished from their totals as under `--totals`, in a process of its own.
 
+mod python;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engines");
     fs::create_dir_all(&folder)?;
-    let python = python()?;
+    let python = python::python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/engines.py");
     let most = MILLIONS[MILLIONS.len() - 1] * 1_000_000;
     let made =
@@ -119,13 +121,4 @@ fn finish(plan: &Plan, totals: &Path) -> Result<(), Box<dyn std::error::Error>> 
     let peak = line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0;
     println!("{seconds} {peak} {}", results.design.n);
     Ok(())
-}
-
-/// The Python that `./dev` prepares.
-fn python() -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../python/bin/python");
-    match python.exists() {
-        true => Ok(python),
-        false => Err(format!("{} is missing; ./dev bench installs it", python.display()).into()),
-    }
 }

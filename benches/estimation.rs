@@ -4,6 +4,8 @@
 //! columns, with as many threads, in the same run, in turns; it makes no estimate and no error. Both read
 //! the Parquet file from the page cache. Times are the least of all turns, inside the processes.
 
+mod python;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -45,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(threads) => threads.parse()?,
         None => std::thread::available_parallelism()?.get(),
     };
-    let python = python()?;
+    let python = python::python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/estimation.py");
     fs::create_dir_all(&folder)?;
     if !file.exists() {
@@ -107,15 +109,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{}", if missed == 0 { "all targets met".into() } else { format!("{missed} targets missed") });
     Ok(())
-}
-
-/// The Python that `./dev` prepares.
-fn python() -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../python/bin/python");
-    match python.exists() {
-        true => Ok(python),
-        false => Err(format!("{} is missing; ./dev bench installs it", python.display()).into()),
-    }
 }
 
 /// A process that answers a line with a line of numbers.

@@ -5,9 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use surveys::chance::Chance;
 
+/// What [`TableSet::is_in_reach`] leaves out.
+pub const OUT_OF_REACH: &str =
+    "more than 1,400 cells with a sensitive column, which `protect` does not hide in reasonable time yet";
+
 /// Respondents, trees of codes, and the plans of two releases on them.
 pub struct TableSet {
     pub seed: u64,
+    /// About how many cells were asked for.
+    cells: usize,
     /// Files by name: `data.csv` and the trees.
     pub files: Vec<(String, String)>,
     /// Code above a code, by column.
@@ -93,11 +99,17 @@ impl TableSet {
         }
         Self {
             seed,
+            cells,
             first: plan(json!([{"id": "earlier", "by": earlier}]), json!([])),
             second: plan(json!(tables), json!(["first.json"])),
             files,
             parents,
         }
+    }
+
+    /// Whether `protect` can hide it in reasonable time; see [`OUT_OF_REACH`].
+    pub fn is_in_reach(&self) -> bool {
+        self.cells <= 1_400 || self.first["sensitive"] == json!([])
     }
 
     /// `how_many` sets from `least` to `most` cells, each size as likely as its double.
