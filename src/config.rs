@@ -51,12 +51,24 @@ impl DataPlace {
         self.answers.clone().unwrap_or_else(|| sqlite_url(&folder.join("answers.db")))
     }
 
+    /// The folder of attachments; a bucket is no folder and keeps itself.
+    pub fn files_folder(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        match self.files.as_deref() {
+            None => Ok(folder.join("files")),
+            Some(url) if url.starts_with("s3://") => {
+                anyhow::bail!("--files {url}: a bucket is backed up by whoever keeps it; name a folder here")
+            }
+            Some(url) => Ok(PathBuf::from(url.strip_prefix("file://").unwrap_or(url))),
+        }
+    }
+
     pub fn keys_folder(&self, folder: &Path) -> PathBuf {
         self.keys.clone().unwrap_or_else(|| folder.join("keys"))
     }
 }
 
-fn sqlite_url(path: &Path) -> String {
+/// The address of a vault in a file.
+pub fn sqlite_url(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     format!("sqlite://{}", absolute.display())
 }

@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod audit;
+mod backup;
 mod bench;
 mod demo;
 mod estimate;
@@ -56,6 +57,9 @@ enum Command {
     Grant(grant::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Verify(backup::VerifyArgs),
     #[command(hide = true)]
     Bench(bench::Args),
 }
@@ -75,6 +79,9 @@ pub fn run() -> ExitCode {
         Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => backup::run_restore(&args),
+        Command::Verify(args) => backup::run_verify(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match done {

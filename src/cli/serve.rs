@@ -1,6 +1,7 @@
 //! `langnghe serve`: the server on the two vaults.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::key::passphrase;
@@ -20,11 +21,22 @@ pub struct Args {
     /// Address to listen on
     #[arg(long, env = "LANGNGHE_LISTEN", default_value = LISTEN, value_name = "ADDR")]
     listen: String,
+    /// Certificate chain for TLS, PEM, the server's own first; without one a reverse proxy must do it
+    #[arg(long, env = "LANGNGHE_TLS_CERT", value_name = "F", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Key of the certificate, PEM
+    #[arg(long, env = "LANGNGHE_TLS_KEY", value_name = "F", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let folder = args.place.folder(DATA);
-    let listener = web::listen(&args.listen)?;
+    let mut listener = web::listen(&args.listen)?;
+    let mut scheme = "http";
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        listener = listener.with_tls(web::tls::read(certificate, key)?);
+        scheme = "https";
+    }
     let field = FieldVault::open(&args.place.field_url(&folder))?;
     let answers = AnswerVault::open(&args.place.answers_url(&folder))?;
     let mut key_folder = KeyFolder::open(args.place.keys_folder(&folder))?;
@@ -47,6 +59,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let accounts = Accounts::new(field.clone(), Arc::new(key_folder.installation()?));
     let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder));
     let running = web::start(listener, receiver, accounts, Site(None))?;
-    eprintln!("langnghe: http://{}", running.address);
+    eprintln!("langnghe: {scheme}://{}", running.address);
     Ok(running.join()?)
 }

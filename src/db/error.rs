@@ -59,6 +59,8 @@ pub enum Error {
         "what is stored contradicts itself ({what}); restore the last verified backup beside it and compare"
     )]
     Contradiction { what: String },
+    #[error("{place}: not restored: {reason}")]
+    NotRestored { place: String, reason: String },
     #[error("{what} does not exist (any more); look at the list again")]
     Missing { what: String },
     #[error("refused by the database: {rule}")]

@@ -2,6 +2,13 @@
 
 pub mod field {
     diesel::table! {
+        backups (id) {
+            id -> Text,
+            taken_at -> Timestamp,
+            verified_at -> Nullable<Timestamp>,
+        }
+    }
+    diesel::table! {
         projects (id) {
             id -> BigInt,
             name -> Text,

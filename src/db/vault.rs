@@ -21,8 +21,8 @@ use super::connection::{VaultConnection, begin_writing, commit, roll_back};
 use super::error::Error;
 use super::schema::either;
 
-const FIELD_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/field");
-const ANSWER_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/answers");
+pub(in crate::db) const FIELD_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/field");
+pub(in crate::db) const ANSWER_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/answers");
 
 /// How long a caller waits for a free connection before it is told that the vault does not answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -31,11 +31,11 @@ const POSTGRESQL_CONNECTIONS: u32 = 10;
 
 /// The vault that knows where: frame, sample, cases, devices and the field half of each submission.
 #[derive(Clone)]
-pub struct FieldVault(Vault);
+pub struct FieldVault(pub(in crate::db) Vault);
 
 /// The vault that knows what was said.
 #[derive(Clone)]
-pub struct AnswerVault(Vault);
+pub struct AnswerVault(pub(in crate::db) Vault);
 
 /// A connection to the field vault; each noun's file adds its queries.
 pub struct FieldDb<'a>(pub(in crate::db) &'a mut VaultConnection);
@@ -111,8 +111,8 @@ impl AnswerVault {
 }
 
 #[derive(Clone)]
-struct Vault {
-    address: Arc<Address>,
+pub(in crate::db) struct Vault {
+    pub(in crate::db) address: Arc<Address>,
     writers: Pool<Opener>,
     readers: Pool<Opener>,
     /// Device and inode of the SQLite file, so that its removal is noticed.
@@ -190,7 +190,7 @@ impl Vault {
         }
     }
 
-    fn read<T, E: From<Error>>(
+    pub(in crate::db) fn read<T, E: From<Error>>(
         &self,
         work: impl FnOnce(&mut VaultConnection) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -214,13 +214,13 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-enum Address {
+pub(in crate::db) enum Address {
     Sqlite(PathBuf),
     Postgresql { url: String, place: String },
 }
 
 impl Address {
-    fn read(url: &str) -> Result<Self, Error> {
+    pub(in crate::db) fn read(url: &str) -> Result<Self, Error> {
         let wrong = || Error::Address { url: without_password(url) };
         if let Some(path) = url.strip_prefix("sqlite://") {
             return if path.len() > 1 && path.starts_with('/') && !path.ends_with('/') {
@@ -256,7 +256,7 @@ impl Address {
         Err(Error::NotADatabase { place: self.place() })
     }
 
-    fn connect(&self) -> Result<VaultConnection, Error> {
+    pub(in crate::db) fn connect(&self) -> Result<VaultConnection, Error> {
         let connected = match self {
             Self::Sqlite(path) => {
                 // A leading slash keeps SQLite from reading the path as a `file:` URI.
@@ -288,14 +288,14 @@ impl Address {
         }
     }
 
-    fn place(&self) -> String {
+    pub(in crate::db) fn place(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
             Self::Postgresql { place, .. } => place.clone(),
         }
     }
 
-    fn folder(&self, source: io::Error) -> Error {
+    pub(in crate::db) fn folder(&self, source: io::Error) -> Error {
         Error::Folder { place: self.place(), source }
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, web};
 use chrono::Utc;
+use rustls::ServerConfig;
 
 use crate::accounts::Accounts;
 use crate::central;
@@ -17,7 +18,9 @@ use crate::intake::Receiver;
 use crate::openrosa;
 
 mod health;
+mod metrics;
 mod pages;
+pub mod tls;
 
 /// Folder of finished pages and files, where there is one.
 #[derive(Clone, Debug)]
@@ -30,16 +33,31 @@ pub enum ServeError {
         "{address}: cannot listen ({cause}); end the program that uses this port or give another with --listen"
     )]
     Listen { address: String, cause: String },
+    #[error("{file}: cannot be used for TLS ({cause}); give PEM files with --tls-cert and --tls-key")]
+    Tls { file: String, cause: String },
     #[error("the server ended early: {0}")]
     Ended(String),
 }
 
+/// A port that was taken, and what is spoken on it.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<ServerConfig>,
+}
+
+impl Listener {
+    /// Speaks TLS with this certificate.
+    pub fn with_tls(self, config: ServerConfig) -> Self {
+        Self { tls: Some(config), ..self }
+    }
+}
+
 /// Takes the port. Given as `127.0.0.1:8080`; port 0 takes any free one.
-pub fn listen(address: &str) -> Result<TcpListener, ServeError> {
+pub fn listen(address: &str) -> Result<Listener, ServeError> {
     let wrong = |cause: String| ServeError::Listen { address: address.to_owned(), cause };
-    let listener = TcpListener::bind(address).map_err(|e| wrong(e.to_string()))?;
-    listener.set_nonblocking(true).map_err(|e| wrong(e.to_string()))?;
-    Ok(listener)
+    let tcp = TcpListener::bind(address).map_err(|e| wrong(e.to_string()))?;
+    tcp.set_nonblocking(true).map_err(|e| wrong(e.to_string()))?;
+    Ok(Listener { tcp, tls: None })
 }
 
 /// A server in a thread of its own.
@@ -67,11 +85,12 @@ impl Running {
 
 /// Starts serving on `listener`.
 pub fn start(
-    listener: TcpListener,
+    listener: Listener,
     receiver: Arc<Receiver>,
     accounts: Accounts,
     site: Site,
 ) -> Result<Running, ServeError> {
+    let Listener { tcp: listener, tls } = listener;
     let ended = |e: std::io::Error| ServeError::Ended(e.to_string());
     let address = listener.local_addr().map_err(ended)?;
     let (tell, told) = std::sync::mpsc::channel();
@@ -88,29 +107,39 @@ pub fn start(
                     tokio::time::sleep(Duration::from_secs(60)).await;
                 }
             });
+            let counted = Data::new(metrics::Metrics::default());
+            let strict = tls.is_some();
             let server = HttpServer::new(move || {
+                let headers = DefaultHeaders::new()
+                    .add(("X-Content-Type-Options", "nosniff"))
+                    .add(("Referrer-Policy", "no-referrer"))
+                    .add(("X-Frame-Options", "DENY"));
+                let headers = match strict {
+                    true => headers.add(("Strict-Transport-Security", "max-age=31536000")),
+                    false => headers,
+                };
                 App::new()
+                    .app_data(counted.clone())
                     .app_data(receiver.clone())
                     .app_data(Data::new(accounts.clone()))
                     .app_data(Data::new(site.clone()))
-                    .wrap(
-                        DefaultHeaders::new()
-                            .add(("X-Content-Type-Options", "nosniff"))
-                            .add(("Referrer-Policy", "no-referrer"))
-                            .add(("X-Frame-Options", "DENY")),
-                    )
+                    .wrap(headers)
+                    .wrap(from_fn(metrics::count))
                     .service(openrosa::routes())
                     .configure(central::routes)
                     .route("/healthz", web::get().to(health::alive))
                     .route("/readyz", web::get().to(health::ready))
+                    .route("/metrics", web::get().to(metrics::metrics))
                     .route("/", web::get().to(pages::find_index))
                     .route("/{path:.*}", web::get().to(pages::find_page))
             })
             .workers(2)
-            .shutdown_timeout(20)
-            .listen(listener)
-            .map_err(ended)?
-            .run();
+            .shutdown_timeout(20);
+            let server = match tls {
+                Some(config) => server.listen_rustls_0_23(listener, config),
+                None => server.listen(listener),
+            };
+            let server = server.map_err(ended)?.run();
             let _ = tell.send(server.handle());
             server.await.map_err(ended)
         })

@@ -1,6 +1,7 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
 mod analysis_file;
+mod backup;
 mod bad_input;
 mod databases;
 mod demo;
@@ -14,6 +15,7 @@ mod people;
 mod postgres;
 mod rights;
 mod sample_pages;
+mod serving;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;
