@@ -20,6 +20,7 @@ mod grant;
 mod key;
 mod project;
 mod protect;
+mod quality;
 mod sample;
 mod sample_pages;
 mod serve;
@@ -57,6 +58,7 @@ enum Command {
     Grant(grant::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Quality(quality::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Verify(backup::VerifyArgs),
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Quality(args) => quality::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => backup::run_restore(&args),
         Command::Verify(args) => backup::run_verify(&args),

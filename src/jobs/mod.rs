@@ -5,5 +5,6 @@ pub mod analysis_files;
 pub mod assessment;
 pub mod backup;
 pub mod freeze;
+pub mod quality;
 pub mod template;
 pub mod weights;

@@ -13,6 +13,7 @@ mod opening_vaults;
 mod openrosa;
 mod people;
 mod postgres;
+mod quality;
 mod rights;
 mod sample_pages;
 mod serving;
