@@ -92,9 +92,43 @@ pub(crate) use with_numbers;
 /// A number as this program counts: in double precision.
 pub(crate) trait Number: Copy + Send + Sync {
     fn real(self) -> f64;
+
+    /// The least and the greatest; `None` where the type is not of whole numbers in the range of `i64`.
+    fn bounds(_numbers: &[Self]) -> Option<(i64, i64)> {
+        None
+    }
+
+    /// How far a whole number lies above `low`.
+    fn above(self, low: i64) -> u32 {
+        (self.real() as i64).wrapping_sub(low) as u32
+    }
 }
 
-macro_rules! numbers {
+macro_rules! whole_numbers {
+    ($($kind:ty),*) => {
+        $(impl Number for $kind {
+            #[inline(always)]
+            fn real(self) -> f64 {
+                self as f64
+            }
+
+            fn bounds(numbers: &[Self]) -> Option<(i64, i64)> {
+                let first = *numbers.first()?;
+                let widen = |(low, high): (Self, Self), v: &Self| (low.min(*v), high.max(*v));
+                let (low, high) = numbers.iter().fold((first, first), widen);
+                Some((low as i64, high as i64))
+            }
+
+            #[inline(always)]
+            fn above(self, low: i64) -> u32 {
+                (self as i64).wrapping_sub(low) as u32
+            }
+        })*
+    };
+}
+whole_numbers!(i8, i16, i32, i64, u8, u16, u32);
+
+macro_rules! other_numbers {
     ($($kind:ty),*) => {
         $(impl Number for $kind {
             #[inline(always)]
@@ -104,7 +138,7 @@ macro_rules! numbers {
         })*
     };
 }
-numbers!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+other_numbers!(u64, f32, f64);
 
 impl ParquetFile {
     /// Reads what the file says about itself. Errors: unreadable, two columns of one name.

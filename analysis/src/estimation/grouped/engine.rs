@@ -3,6 +3,9 @@
 //! The first pass numbers the values of the classifications, the second adds every row to the cell of its
 //! combination: no hashing of rows, no table of them. Batches are dealt to lanes by their number, and
 //! lanes are added in order, so the sums are the same at any number of threads.
+//!
+//! The rows' numbers are kept from one pass to the next while they take little memory; of a larger file the
+//! classifications are read twice.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,16 +17,19 @@ use rayon::prelude::*;
 
 use super::layout::{Key, Layout, Part, stages};
 use super::query::{Columns, columns_read};
-use super::totals::{Cells, Coding, Levels, Numbered, add_products};
+use super::totals::{Cells, Coding, Numbered, Totals, add_products};
 use crate::estimation::{Plan, prepare};
 use crate::sql::Expression;
 use crate::table::parquet::{Batch as Rows, Chunk, Number, ParquetFile, Values, with_numbers};
 use crate::table::{Column, MISSING, Table};
 
-/// What all lanes together may take for their cells.
-const CELL_BYTES: usize = 1 << 25;
+/// A lane is worth its cells where it has this many times as many rows.
+const ROWS_A_CELL: usize = 4;
 
 const MOST_LANES: usize = 16;
+
+/// What the numbers of all rows may take from the first pass to the second.
+const KEPT_BYTES: usize = 1 << 28;
 
 /// Batches take and give back the same few megabytes again and again. The C library of Linux hands memory
 /// over to the system at once unless it has seen a larger block freed, and getting it back costs as much
@@ -33,29 +39,36 @@ fn keep_freed_memory() {
     ONCE.call_once(|| drop(std::hint::black_box(vec![0_u8; 8 << 20])));
 }
 
-/// The rows of every part, with the columns of the query's result. `None` where grouping does not pay, where
-/// it needs single rows, or where a value is wrong or missing.
-pub(super) fn group(layout: &Layout, plan: &Plan, path: &Path, columns: &Columns) -> Option<Vec<Table>> {
+/// The totals of every part. `None` where grouping does not pay, where it needs single rows, or where a value
+/// is wrong or missing.
+pub(super) fn group<'a>(
+    layout: &'a Layout,
+    plan: &Plan,
+    path: &Path,
+    columns: &Columns<'a>,
+) -> Option<Vec<Totals<'a>>> {
     keep_freed_memory();
     let source = Source::open(layout, plan, path)?;
     let base = Key::Column(plan.design.clusters.get(stages(plan).checked_sub(1)?)?.clone());
-    let codings = source.number(columns, &base)?;
+    let base: &'a Key = columns.keys.get(&base)?;
+    let codings = source.number(columns, base)?;
+    let rows = source.file.height();
     let grids: Vec<Grid> = layout
         .parts
         .iter()
-        .map(|part| Grid::new(part, &base, plan, &codings, source.file.height()))
+        .map(|part| Grid::new(part, base, plan, &codings, rows))
         .collect::<Option<_>>()?;
-    let bytes: usize = grids.iter().map(|g| g.cells * (12 + 8 * g.sums.len())).sum();
+    let cells: usize = grids.iter().map(|g| g.cells * (1 + g.sums.len())).sum();
     let batches = source.file.batches();
-    let lanes = (CELL_BYTES / bytes.max(1)).clamp(2, MOST_LANES).min(batches.len()).max(1);
+    let lanes = (rows / (ROWS_A_CELL * cells.max(1))).clamp(2, MOST_LANES).min(batches.len()).max(1);
     let sums: Vec<Vec<Cells>> = (0..lanes)
         .into_par_iter()
         .map(|lane| {
             let weighted = source.is_weighted();
             let mut cells: Vec<Cells> =
-                grids.iter().map(|g| Cells::new(g.cells, weighted, g.sums.len())).collect();
-            for batch in batches.iter().skip(lane).step_by(lanes) {
-                source.add(batch, &grids, &codings, &mut cells)?;
+                grids.iter().map(|g| Cells::new(g.cells, g.apart, weighted, g.sums.len())).collect();
+            for number in (lane..batches.len()).step_by(lanes) {
+                source.add(number, &grids, &codings, &mut cells)?;
             }
             Some(cells)
         })
@@ -64,9 +77,8 @@ pub(super) fn group(layout: &Layout, plan: &Plan, path: &Path, columns: &Columns
         all.iter_mut().zip(&lane).for_each(|(a, b)| a.add(b));
         all
     })?;
-    let rows = source.file.height();
     let parts = layout.parts.iter().zip(&grids).zip(total);
-    parts.map(|((part, grid), cells)| grid.table(part, columns, plan, &codings, cells, rows)).collect()
+    parts.map(|((part, grid), cells)| grid.totals(part, plan, &codings, cells, rows)).collect()
 }
 
 /// The numberings of the classifications.
@@ -74,6 +86,8 @@ struct Codings<'a> {
     of: HashMap<&'a Key, Coding>,
     /// Code of each classification that follows from the sampling unit, by the unit's code.
     follows: HashMap<&'a Key, Vec<u32>>,
+    /// The numbers that the first pass gave to the rows of every batch; empty where they are not kept.
+    kept: Vec<HashMap<&'a Key, Numbered>>,
 }
 
 /// Where the cells of one part lie: the sampling unit slowest, then the other classifications.
@@ -82,6 +96,8 @@ struct Grid<'a> {
     /// Classifications with the distance between their codes and the number of these.
     strides: Vec<(&'a Key, u32, u32)>,
     cells: usize,
+    /// How many of the cells, the last ones, are for rows without a weight.
+    apart: usize,
     /// One or two columns whose product with the weight is summed, and whether missing values are left out.
     sums: Vec<(&'a str, Option<&'a str>, bool)>,
 }
@@ -100,6 +116,8 @@ struct Source<'a> {
 /// The values of one batch.
 struct Batch<'a> {
     source: &'a Source<'a>,
+    /// Its place among the batches.
+    number: usize,
     rows: usize,
     chunks: IndexMap<String, Chunk>,
     /// What expressions read and derive.
@@ -152,7 +170,8 @@ impl<'a> Source<'a> {
         self.plan.design.weights.is_some() || !self.plan.design.probabilities.is_empty()
     }
 
-    fn read(&self, rows: &Rows, columns: &[&str]) -> Option<Batch<'_>> {
+    fn read(&self, number: usize, columns: &[&str]) -> Option<Batch<'_>> {
+        let rows = self.batch(number)?;
         let mut names: IndexSet<&str> = columns.iter().copied().collect();
         names.extend(self.inputs.iter().map(String::as_str));
         let mut chunks: IndexMap<String, Chunk> = IndexMap::new();
@@ -174,7 +193,11 @@ impl<'a> Source<'a> {
         } else if !self.plan.derive.is_empty() {
             return None;
         }
-        Some(Batch { source: self, rows: rows.rows.len(), chunks, table })
+        Some(Batch { source: self, number, rows: rows.rows.len(), chunks, table })
+    }
+
+    fn batch(&self, number: usize) -> Option<&Rows> {
+        self.file.batches().get(number)
     }
 
     /// The first pass.
@@ -183,63 +206,60 @@ impl<'a> Source<'a> {
             columns.keys.iter().copied().filter(|key| matches!(key, Key::Column(_))).collect();
         let base_place = keys.iter().position(|key| *key == base)?;
         let names: Vec<&str> = keys.iter().filter_map(|key| self.stored(key)).collect();
-        let seen: Vec<Vec<Numbered>> = self
-            .file
-            .batches()
-            .par_iter()
-            .map(|rows| {
-                let batch = self.read(rows, &names)?;
+        let keep = self.file.height() * keys.len() * size_of::<u32>() <= KEPT_BYTES;
+        let seen: Vec<(Vec<Numbered>, Vec<Option<Vec<u32>>>)> = (0..self.file.batches().len())
+            .into_par_iter()
+            .map(|number| {
+                let batch = self.read(number, &names)?;
                 let mut all: Vec<Numbered> = Vec::with_capacity(keys.len());
                 for key in &keys {
-                    let Key::Column(name) = key else { return None };
-                    all.push(Numbered::of(batch.values(name)?)?);
+                    all.push(batch.numbered(key)?);
                 }
-                // What follows from the unit, a code of the unit each; the rows' own codes are no longer needed.
-                let units = std::mem::take(&mut all[base_place].codes);
-                if all[base_place].missing {
+                let unit = &all[base_place];
+                if unit.missing {
                     return None;
                 }
-                for numbered in &mut all {
-                    let mut follows = vec![MISSING; numbered_units(&units)];
-                    let holds = units.iter().zip(&numbered.codes).all(|(unit, code)| {
-                        let place = &mut follows[*unit as usize];
-                        let same = *place == MISSING || *place == *code;
-                        *place = *code;
-                        same && *code != MISSING
-                    });
-                    numbered.codes = if holds { follows } else { Vec::new() };
+                let follows = all.iter().map(|own| own.follows(unit)).collect();
+                if !keep {
+                    all.iter_mut().for_each(|numbered| numbered.codes = Vec::new());
                 }
-                Some(all)
+                Some((all, follows))
             })
             .collect::<Option<_>>()?;
-        let mut codings = Codings { of: HashMap::new(), follows: HashMap::new() };
+        let mut codings = Codings { of: HashMap::new(), follows: HashMap::new(), kept: Vec::new() };
         for (place, key) in keys.iter().enumerate() {
-            let missing = seen.iter().any(|batch| batch[place].missing);
-            let levels = seen.iter().flat_map(|batch| batch[place].levels.iter().flatten().cloned());
+            let missing = seen.iter().any(|(batch, _)| batch[place].missing);
+            let levels = seen.iter().flat_map(|(batch, _)| batch[place].levels.iter().flatten().cloned());
             codings.of.insert(key, Coding::new(levels.collect(), missing)?);
         }
         let units = &codings.of[keys[base_place]];
+        let unit_codes: Vec<Vec<u32>> =
+            seen.iter().map(|(batch, _)| batch[base_place].steps(units, 1)).collect::<Option<_>>()?;
         for (place, key) in keys.iter().enumerate().filter(|(place, _)| *place != base_place) {
             let coding = &codings.of[key];
             let mut follows = vec![MISSING; units.size()];
-            let holds = seen.iter().all(|batch| {
-                let (base, own) = (&batch[base_place].levels, &batch[place]);
-                !own.codes.is_empty()
-                    && own.codes.iter().zip(base).all(|(code, unit)| {
-                        let level = own.levels.get(*code as usize).and_then(Option::as_ref);
-                        let (Some(level), Some(unit)) = (level, unit) else { return true };
-                        let (Some(code), Some(unit)) = (coding.code_of(level), units.code_of(unit)) else {
-                            return false;
-                        };
-                        let known = &mut follows[unit as usize];
-                        let same = *known == MISSING || *known == code;
-                        *known = code;
-                        same
-                    })
+            let holds = seen.iter().zip(&unit_codes).all(|((batch, own), units)| {
+                let (Some(own), Some(codes)) = (&own[place], batch[place].steps(coding, 1)) else {
+                    return false;
+                };
+                own.iter().zip(units).filter(|(code, _)| **code != MISSING).all(|(code, unit)| {
+                    let known = &mut follows[*unit as usize];
+                    let code = codes[*code as usize];
+                    let same = *known == MISSING || *known == code;
+                    *known = code;
+                    same
+                })
             });
-            if holds && !coding.missing {
+            if holds {
                 codings.follows.insert(key, follows);
             }
+        }
+        if keep {
+            let rest = seen.into_iter().map(|(batch, _)| {
+                let own = keys.iter().copied().zip(batch);
+                own.filter(|(key, _)| !codings.follows.contains_key(key)).collect()
+            });
+            codings.kept = rest.collect();
         }
         Some(codings)
     }
@@ -252,20 +272,26 @@ impl<'a> Source<'a> {
     }
 
     /// The second pass: adds the rows of a batch to the cells of every part.
-    fn add(&self, rows: &Rows, grids: &[Grid<'_>], codings: &Codings<'_>, cells: &mut [Cells]) -> Option<()> {
+    fn add(
+        &self,
+        number: usize,
+        grids: &[Grid<'_>],
+        codings: &Codings<'_>,
+        cells: &mut [Cells],
+    ) -> Option<()> {
         // One column of values after the other, so that few are in memory at a time.
         let summed: IndexSet<&str> =
             grids.iter().flat_map(|g| g.sums.iter().filter(|s| s.1.is_none()).map(|s| s.0)).collect();
-        let apart = |name: &&str| !self.is_classified(name) && self.columns.contains(*name);
+        let lasting: IndexSet<&str> = self.lasting(grids, codings);
+        let apart = |name: &&str| !lasting.contains(*name) && self.columns.contains(*name);
         let (later, first): (Vec<&str>, Vec<&str>) = summed.into_iter().partition(apart);
-        let lasting = self.columns.iter().map(String::as_str).filter(|name| !later.contains(name));
-        let mut batch = self.read(rows, &lasting.collect::<Vec<_>>())?;
+        let mut batch = self.read(number, &lasting.into_iter().collect::<Vec<_>>())?;
         let weights = batch.weights()?.map(Cow::into_owned);
         let mut places: Vec<Vec<u32>> = Vec::with_capacity(grids.len());
         for (grid, cells) in grids.iter().zip(cells.iter_mut()) {
             let mut place = vec![0_u32; batch.rows];
             for (key, stride, _) in &grid.strides {
-                batch.coded(key, *stride, codings, weights.as_deref())?.place(&mut place);
+                batch.place(key, *stride, codings, weights.as_deref(), &mut place)?;
             }
             cells.count(&place, weights.as_deref());
             places.push(place);
@@ -274,7 +300,7 @@ impl<'a> Source<'a> {
         for name in first.into_iter().chain(later) {
             let is_new = self.columns.contains(name) && batch.values(name).is_none();
             if is_new {
-                batch.chunks.insert(name.to_owned(), self.file.read(rows, name).ok()?);
+                batch.chunks.insert(name.to_owned(), self.file.read(self.batch(number)?, name).ok()?);
             }
             for ((grid, cells), place) in grids.iter().zip(cells.iter_mut()).zip(&places) {
                 for ((_, _, drop), sum) in grid.sums_of(name, &mut cells.sums) {
@@ -295,44 +321,25 @@ impl<'a> Source<'a> {
         Some(())
     }
 
-    /// Whether more than one sum of a value is made of the column.
-    fn is_classified(&self, name: &str) -> bool {
+    /// The file's columns that the second pass reads once for more than a sum of their values.
+    fn lasting<'s>(&'s self, grids: &[Grid<'s>], codings: &Codings<'_>) -> IndexSet<&'s str> {
         let design = &self.plan.design;
-        design.weights.iter().chain(&design.probabilities).any(|other| other == name)
-            || self.layout.parts.iter().any(|part| {
-                part.products.iter().any(|(a, b)| a == name || b == name)
-                    || part.keys.iter().any(|key| match key {
-                        Key::Column(column) | Key::Points(_, column) => {
-                            self.layout.schema.copied(column).unwrap_or(column) == name
-                        }
-                        Key::Complete(columns) => columns.iter().any(|column| column == name),
-                        Key::Row | Key::Weightless | Key::Condition(_) => false,
-                    })
-            })
-    }
-}
-
-/// Units of a batch, by the greatest code.
-fn numbered_units(units: &[u32]) -> usize {
-    units.iter().max().map_or(0, |most| *most as usize + 1)
-}
-
-/// One classification of a batch.
-enum Coded<'a> {
-    Column { coding: &'a Coding, values: Values<'a>, translation: Vec<u32>, stride: u32 },
-    Own { codes: Vec<u8>, stride: u32 },
-}
-
-impl Coded<'_> {
-    fn place(&self, cells: &mut [u32]) {
-        match self {
-            Self::Column { coding, values, translation, stride } => {
-                coding.place(*values, translation, *stride, cells);
-            }
-            Self::Own { codes, stride } => {
-                cells.iter_mut().zip(codes).for_each(|(cell, code)| *cell += stride * u32::from(*code));
+        let mut names: IndexSet<&str> =
+            design.weights.iter().chain(&design.probabilities).map(String::as_str).collect();
+        for grid in grids {
+            let pairs = grid.sums.iter().filter_map(|(a, b, _)| Some([*a, (*b)?]));
+            names.extend(pairs.flatten());
+            for (key, _, _) in &grid.strides {
+                match key {
+                    Key::Column(name) if codings.kept.is_empty() => drop(names.insert(name)),
+                    Key::Points(_, name) => drop(names.insert(name)),
+                    Key::Complete(complete) => names.extend(complete.iter().map(String::as_str)),
+                    Key::Column(_) | Key::Row | Key::Weightless | Key::Condition(_) => {}
+                }
             }
         }
+        let stored = names.into_iter().map(|name| self.layout.schema.copied(name).unwrap_or(name));
+        stored.filter(|name| self.columns.contains(*name)).collect()
     }
 }
 
@@ -381,36 +388,46 @@ impl Batch<'_> {
         Some(Some(product.into_iter().map(|p| 1.0 / p).collect::<Vec<_>>().into()))
     }
 
-    fn coded<'b>(
-        &'b self,
+    /// The values of a classification, numbered.
+    fn numbered(&self, key: &Key) -> Option<Numbered> {
+        match key {
+            Key::Column(name) => Numbered::of(self.values(name)?),
+            _ => None,
+        }
+    }
+
+    /// Adds code × stride of the rows to their cells.
+    fn place(
+        &self,
         key: &Key,
         stride: u32,
-        codings: &'b Codings<'_>,
+        codings: &Codings<'_>,
         weights: Option<&[f64]>,
-    ) -> Option<Coded<'b>> {
-        Some(match key {
+        cells: &mut [u32],
+    ) -> Option<()> {
+        let codes: Vec<u8> = match key {
             Key::Row => return None,
-            Key::Column(name) => {
-                let (coding, values) = (codings.of.get(key)?, self.values(name)?);
-                let is_text = matches!(values, Values::Text { .. });
-                if is_text != matches!(coding.levels, Levels::Texts(_))
-                    && coding.size() > usize::from(coding.missing)
-                {
-                    return None;
+            Key::Column(_) => {
+                let again;
+                let numbered = match codings.kept.get(self.number).and_then(|kept| kept.get(key)) {
+                    Some(kept) => kept,
+                    None => {
+                        again = self.numbered(key)?;
+                        &again
+                    }
+                };
+                let steps = numbered.steps(codings.of.get(key)?, stride)?;
+                for (cell, code) in cells.iter_mut().zip(&numbered.codes) {
+                    *cell += steps[*code as usize];
                 }
-                Coded::Column { coding, values, translation: coding.translation(values), stride }
+                return Some(());
             }
-            Key::Weightless => {
-                let codes = weights?.iter().map(|w| u8::from(*w == 0.0)).collect();
-                Coded::Own { codes, stride }
-            }
+            // They are rare.
+            Key::Weightless if !weights?.contains(&0.0) => return Some(()),
+            Key::Weightless => weights?.iter().map(|w| u8::from(*w == 0.0)).collect(),
             Key::Condition(sql) => {
                 let held = Expression::parse(sql).ok()?.condition(&self.table).ok()?;
-                let codes = held.into_iter().map(|truth| truth.map_or(2, u8::from)).collect::<Vec<_>>();
-                if codes.len() != self.rows {
-                    return None;
-                }
-                Coded::Own { codes, stride }
+                held.into_iter().map(|truth| truth.map_or(2, u8::from)).collect()
             }
             Key::Points(request, name) => {
                 let points = points(self.source.plan, *request);
@@ -418,8 +435,7 @@ impl Batch<'_> {
                     true => points.len(),
                     false => points[..points.len() - 1].partition_point(|point| *point < x),
                 };
-                let codes = self.reals(name)?.iter().map(|x| code(*x) as u8).collect();
-                Coded::Own { codes, stride }
+                self.reals(name)?.iter().map(|x| code(*x) as u8).collect()
             }
             Key::Complete(names) => {
                 let mut codes = vec![1_u8; self.rows];
@@ -432,9 +448,14 @@ impl Batch<'_> {
                         codes.iter_mut().zip(texts).for_each(|(c, t)| *c &= u8::from(*t != MISSING));
                     });
                 }
-                Coded::Own { codes, stride }
+                codes
             }
-        })
+        };
+        if codes.len() != self.rows {
+            return None;
+        }
+        cells.iter_mut().zip(&codes).for_each(|(cell, code)| *cell += stride * u32::from(*code));
+        Some(())
     }
 
     fn sum(
@@ -509,7 +530,8 @@ impl<'a> Grid<'a> {
         }
         let single = part.sums.iter().map(|name| (name.as_str(), None, drop(name)));
         let pairs = part.products.iter().map(|(a, b)| (a.as_str(), Some(b.as_str()), drop(a) && drop(b)));
-        Some(Self { base, strides, cells, sums: single.chain(pairs).collect() })
+        let apart = if part.keys.contains(&Key::Weightless) { cells / 2 } else { 0 };
+        Some(Self { base, strides, cells, apart, sums: single.chain(pairs).collect() })
     }
 
     /// The sums of a single column, with where they are kept.
@@ -521,56 +543,54 @@ impl<'a> Grid<'a> {
         self.sums.iter().zip(sums).filter(move |((own, other, _), _)| *own == name && other.is_none())
     }
 
-    /// The cells that hold rows, as the rows of the part's totals.
-    fn table(
+    /// The cells that hold rows, in their order.
+    fn totals(
         &self,
-        part: &Part,
-        columns: &Columns,
+        part: &'a Part,
         plan: &Plan,
         codings: &Codings<'_>,
         cells: Cells,
         rows: usize,
-    ) -> Option<Table> {
-        let filled: Vec<u32> = (0..self.cells as u32).filter(|cell| cells.n[*cell as usize] > 0).collect();
+    ) -> Option<Totals<'a>> {
+        let (_, inside, units) = self.strides.iter().find(|(key, _, _)| *key == self.base)?;
+        let (inside, units) = (*inside as usize, *units as usize);
+        // Of every cell that holds rows: the unit, and the place among the cells of a unit.
+        let mut filled: Vec<(u32, u32)> = Vec::with_capacity(cells.reach.min(rows));
+        for (unit, counts) in cells.n[..cells.reach].chunks(inside).enumerate() {
+            let here = (0..).zip(counts).filter(|(_, n)| **n > 0);
+            filled.extend(here.map(|(place, _)| ((unit % units) as u32, place)));
+        }
         if rows > 1 << 17 && 2 * filled.len() > rows {
             return None;
         }
-        let codes_of = |key: &Key| -> Option<Vec<u32>> {
-            let (_, stride, size) = self.strides.iter().find(|(k, _, _)| *k == key)?;
-            Some(filled.iter().map(|cell| cell / stride % size).collect())
-        };
-        let units = codes_of(self.base)?;
-        let of_numbers = |codes: Vec<u32>, numbers: &[f64]| {
-            let number = |code: u32| numbers.get(code as usize).copied().unwrap_or(f64::NAN);
-            Column::Number(codes.into_iter().map(number).collect())
-        };
-        let mut table = Table::default();
-        for key in part.keys.iter().filter(|key| **key != Key::Weightless) {
-            let column = match (key, codings.follows.get(key)) {
-                (_, Some(follows)) => codings.of.get(key)?.column(units.iter().map(|u| follows[*u as usize])),
-                (Key::Column(_), None) => codings.of.get(key)?.column(codes_of(key)?.into_iter()),
-                (Key::Points(request, _), None) => of_numbers(codes_of(key)?, &points(plan, *request)),
-                (_, None) => of_numbers(codes_of(key)?, &[0.0, 1.0]),
+        let column = |key: &'a Key| -> Option<Column> {
+            let own: Vec<u32> = match self.strides.iter().find(|(k, _, _)| *k == key) {
+                _ if key == self.base => (0..units as u32).collect(),
+                Some((_, stride, size)) => (0..inside as u32).map(|place| place / stride % size).collect(),
+                None => codings.follows.get(key)?.clone(),
             };
-            table.push(format!("k{}", columns.keys.get_index_of(key)? + 1), column).ok()?;
-        }
-        let mut push = |name: String, value: &dyn Fn(usize) -> f64| {
-            let values = filled.iter().map(|cell| value(*cell as usize)).collect();
-            table.push(name, Column::Number(values)).ok()
+            let of_unit = key == self.base || codings.follows.contains_key(key);
+            let codes = filled.iter().map(|(unit, place)| own[if of_unit { *unit } else { *place } as usize]);
+            let of_numbers = |numbers: &[f64]| {
+                let number = |code: u32| numbers.get(code as usize).copied().unwrap_or(f64::NAN);
+                Column::Number(codes.clone().map(number).collect())
+            };
+            Some(match key {
+                Key::Column(name) => codings.of.get(key)?.column(codes, part.only_classifies(name, plan)),
+                Key::Points(request, _) => of_numbers(&points(plan, *request)),
+                _ => of_numbers(&[0.0, 1.0]),
+            })
         };
-        push("n".into(), &|cell| f64::from(cells.n[cell]))?;
-        push("bad_weights".into(), &|_| 0.0)?;
-        match cells.weight.is_empty() {
-            true => push("w".into(), &|cell| f64::from(cells.n[cell]))?,
-            false => push("w".into(), &|cell| cells.weight[cell])?,
-        }
-        let (single, pairs) = cells.sums.split_at(part.sums.len());
-        for (name, sum) in part.sums.iter().zip(single) {
-            push(format!("s{}", columns.sums.get_index_of(name.as_str())? + 1), &|cell| sum[cell])?;
-        }
-        for (pair, sum) in part.products.iter().zip(pairs) {
-            push(format!("p{}", columns.products.get_index_of(pair)? + 1), &|cell| sum[cell])?;
-        }
-        Some(table)
+        let keys = part.keys.iter().filter(|key| !matches!(key, Key::Row | Key::Weightless));
+        let keys = keys.map(|key| Some((key, column(key)?))).collect::<Option<_>>()?;
+        let held = || (0..cells.reach).filter(|cell| cells.n[*cell] > 0);
+        let n: Vec<usize> = held().map(|cell| cells.n[cell] as usize).collect();
+        let weight = match cells.weight.is_empty() {
+            true => n.iter().map(|n| *n as f64).collect(),
+            false => held().map(|cell| cells.weight[cell]).collect(),
+        };
+        let mut sums = cells.sums.iter().map(|sum| held().map(|cell| sum[cell]).collect());
+        let single = sums.by_ref().take(part.sums.len()).collect();
+        Some(Totals { keys, n, weight, sums: single, products: sums.collect() })
     }
 }

@@ -41,6 +41,29 @@ pub(super) struct Part {
     pub products: Vec<(String, String)>,
 }
 
+impl Part {
+    /// Whether the column is a classification wherever the plan and the requests of this part name it, so
+    /// that its values need not be numbers.
+    pub fn only_classifies(&self, name: &str, plan: &Plan) -> bool {
+        let is = |other: &String| other == name;
+        let number = |fpc: &ColumnOrNumber| matches!(fpc, ColumnOrNumber::Column(column) if column == name);
+        let calibrates = |adjustment: &Adjustment| match adjustment {
+            Adjustment::Calibrate { terms, .. } => terms.iter().any(is),
+            Adjustment::Nonresponse { responded, .. } => is(responded),
+            _ => false,
+        };
+        let computes = |place: &usize| {
+            let request = &plan.requests[*place];
+            let columns = request.of.iter().chain(&request.numerator).chain(&request.denominator);
+            request.formula.is_some() || columns.chain(&request.groups).any(is)
+        };
+        plan.types.contains_key(name)
+            || !(plan.design.fpc.iter().any(number)
+                || plan.adjust.iter().any(calibrates)
+                || self.requests.iter().any(computes))
+    }
+}
+
 /// One classification.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Key {

@@ -2,8 +2,23 @@
 
 use std::collections::HashMap;
 
+use super::layout::Key;
 use crate::table::parquet::{Number, Values, with_numbers};
-use crate::table::{Column, MISSING};
+use crate::table::{Column, MISSING, number_text};
+
+/// The totals of one part, a value a group of rows.
+pub(super) struct Totals<'a> {
+    /// The classifications.
+    pub keys: Vec<(&'a Key, Column)>,
+    /// Rows of the data.
+    pub n: Vec<usize>,
+    /// Σw.
+    pub weight: Vec<f64>,
+    /// Σwy, a list a sum of the part.
+    pub sums: Vec<Vec<f64>>,
+    /// Σwyz, a list a product of the part.
+    pub products: Vec<Vec<f64>>,
+}
 
 /// The different values of a classification, in order.
 #[derive(Clone, Debug)]
@@ -13,7 +28,9 @@ pub(super) enum Levels {
 }
 
 /// Values of one batch numbered in their own way, and what the numbers stand for.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Numbered {
+    /// A code a row, the one after the last level where the value is missing; empty where they are not kept.
     pub codes: Vec<u32>,
     /// A level a code; `None` where no row has the code.
     pub levels: Vec<Option<Level>>,
@@ -57,14 +74,26 @@ const SPAN: i64 = 1 << 20;
 impl Numbered {
     /// Numbers the values of a batch. `None`: too many different ones to be a classification.
     pub fn of(values: Values<'_>) -> Option<Self> {
-        with_numbers!(values, numbers => Self::of_numbers(numbers), codes, levels => Some(Self {
-            codes: codes.to_vec(),
-            levels: levels.iter().map(|l| Some(Level::Text(l.clone()))).collect(),
-            missing: codes.contains(&MISSING),
-        }))
+        with_numbers!(values, numbers => Self::of_numbers(numbers), codes, levels => {
+            let none = levels.len() as u32;
+            let missing = codes.contains(&MISSING);
+            let mut codes = codes.to_vec();
+            if missing {
+                codes.iter_mut().filter(|c| **c == MISSING).for_each(|c| *c = none);
+            }
+            Some(Self { codes, levels: levels.iter().map(|l| Some(Level::Text(l.clone()))).collect(), missing })
+        })
     }
 
     fn of_numbers<T: Number>(numbers: &[T]) -> Option<Self> {
+        if let Some((low, high)) = T::bounds(numbers)
+            && high.checked_sub(low).is_some_and(|span| span < SPAN)
+        {
+            let codes: Vec<u32> = numbers.iter().map(|number| number.above(low)).collect();
+            let mut seen = vec![false; (high - low) as usize + 1];
+            codes.iter().for_each(|code| seen[*code as usize] = true);
+            return Some(Self { codes, levels: whole_levels(low, &seen), missing: false });
+        }
         let (mut low, mut high, mut whole, mut missing) = (i64::MAX, i64::MIN, true, false);
         for number in numbers {
             let real = number.real();
@@ -75,22 +104,20 @@ impl Numbered {
             high = high.max(if real.is_nan() { high } else { near });
         }
         if whole && low <= high && high.checked_sub(low).is_some_and(|span| span < SPAN) {
-            let mut seen = vec![false; (high - low) as usize + 1];
+            let none = (high - low) as u32 + 1;
+            let mut seen = vec![false; none as usize];
             let codes = numbers
                 .iter()
                 .map(|number| {
-                    let real = number.real();
-                    if real.is_nan() {
-                        return MISSING;
+                    if number.real().is_nan() {
+                        return none;
                     }
-                    let place = (real as i64 - low) as usize;
-                    seen[place] = true;
-                    place as u32
+                    let code = number.above(low);
+                    seen[code as usize] = true;
+                    code
                 })
                 .collect();
-            let level =
-                |(place, seen): (usize, bool)| seen.then(|| Level::Number((low + place as i64) as f64));
-            return Some(Self { codes, levels: seen.into_iter().enumerate().map(level).collect(), missing });
+            return Some(Self { codes, levels: whole_levels(low, &seen), missing });
         }
         let mut places: HashMap<u64, u32> = HashMap::new();
         let mut levels = Vec::new();
@@ -108,8 +135,43 @@ impl Numbered {
                 return None;
             }
         }
+        let none = levels.len() as u32;
+        codes.iter_mut().filter(|c| **c == MISSING).for_each(|c| *c = none);
         Some(Self { codes, levels, missing })
     }
+
+    /// The code of each unit, where no unit has two and none is missing.
+    pub fn follows(&self, units: &Self) -> Option<Vec<u32>> {
+        if self.missing {
+            return None;
+        }
+        let mut follows = vec![MISSING; units.levels.len()];
+        for (unit, code) in units.codes.iter().zip(&self.codes) {
+            let known = &mut follows[*unit as usize];
+            if *known != *code {
+                if *known != MISSING {
+                    return None;
+                }
+                *known = *code;
+            }
+        }
+        Some(follows)
+    }
+
+    /// How far each code moves a row's cell: the code over the whole file × `stride`. `None`: a level is
+    /// of another kind than those of the file.
+    pub fn steps(&self, coding: &Coding, stride: u32) -> Option<Vec<u32>> {
+        let of = |level: &Option<Level>| match level {
+            None => Some(0),
+            Some(level) => Some(coding.code_of(level)? * stride),
+        };
+        self.levels.iter().map(of).chain([Some(coding.count() as u32 * stride)]).collect()
+    }
+}
+
+fn whole_levels(low: i64, seen: &[bool]) -> Vec<Option<Level>> {
+    let level = |(place, seen): (usize, &bool)| seen.then(|| Level::Number((low + place as i64) as f64));
+    seen.iter().enumerate().map(level).collect()
 }
 
 impl Coding {
@@ -168,53 +230,26 @@ impl Coding {
         }
     }
 
-    /// How the texts of a batch are numbered over the whole file; empty for numbers.
-    pub fn translation(&self, values: Values<'_>) -> Vec<u32> {
-        match (values, &self.lookup) {
-            (Values::Text { levels, .. }, Lookup::Texts(places)) => {
-                levels.iter().map(|level| places.get(level).copied().unwrap_or(MISSING)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Adds code × stride of the rows to their cells.
-    pub fn place(&self, values: Values<'_>, translation: &[u32], stride: u32, cells: &mut [u32]) {
-        let none = self.count() as u32;
-        with_numbers!(values,
-        numbers => match &self.lookup {
-            Lookup::Whole { low, codes } => {
-                for (cell, number) in cells.iter_mut().zip(numbers) {
-                    let real = number.real();
-                    let code = codes.get((real as i64 - low) as usize).copied().unwrap_or(none);
-                    *cell += stride * if real.is_nan() { none } else { code };
-                }
-            }
-            Lookup::Reals(places) => {
-                for (cell, number) in cells.iter_mut().zip(numbers) {
-                    *cell += stride * places.get(&bits(number.real())).copied().unwrap_or(none);
-                }
-            }
-            Lookup::Texts(_) => {}
-        },
-        codes, _levels => {
-            for (cell, code) in cells.iter_mut().zip(codes) {
-                let code = if *code == MISSING { none } else { translation[*code as usize] };
-                *cell += stride * code;
-            }
-        })
-    }
-
-    /// The column of these codes.
-    pub fn column(&self, codes: impl Iterator<Item = u32>) -> Column {
+    /// The column of these codes. `as_class`: a category whatever the levels are, as the column is nothing but
+    /// a classification.
+    pub fn column(&self, codes: impl Iterator<Item = u32>, as_class: bool) -> Column {
+        let category = |codes: Vec<u32>, levels: Vec<String>| Column::Category { codes, levels };
         match &self.levels {
+            Levels::Numbers(levels) if as_class => {
+                let texts: Vec<String> = levels.iter().map(|v| number_text(*v)).collect();
+                let mut order: Vec<usize> = (0..texts.len()).collect();
+                order.sort_unstable_by(|a, b| texts[*a].cmp(&texts[*b]));
+                let mut rank = vec![MISSING; texts.len() + 1];
+                order.iter().zip(0..).for_each(|(place, code)| rank[*place] = code);
+                let sorted = order.into_iter().map(|place| texts[place].clone()).collect();
+                category(codes.map(|c| rank[c as usize]).collect(), sorted)
+            }
             Levels::Numbers(levels) => {
                 Column::Number(codes.map(|c| levels.get(c as usize).copied().unwrap_or(f64::NAN)).collect())
             }
             Levels::Texts(levels) => {
                 let count = levels.len() as u32;
-                let codes = codes.map(|c| if c < count { c } else { MISSING }).collect();
-                Column::Category { codes, levels: levels.clone() }
+                category(codes.map(|c| if c < count { c } else { MISSING }).collect(), levels.clone())
             }
         }
     }
@@ -228,23 +263,29 @@ pub(super) struct Cells {
     pub weight: Vec<f64>,
     /// Σwy, then Σwyz, a list a sum.
     pub sums: Vec<Vec<f64>>,
+    /// Cells from here on hold nothing: they are not even looked at, so that they take no memory.
+    pub reach: usize,
 }
 
 impl Cells {
-    pub fn new(cells: usize, weighted: bool, sums: usize) -> Self {
+    /// `apart`: how many of the last cells are for rows without a weight.
+    pub fn new(cells: usize, apart: usize, weighted: bool, sums: usize) -> Self {
         Self {
             n: vec![0; cells],
             weight: vec![0.0; if weighted { cells } else { 0 }],
             sums: vec![vec![0.0; cells]; sums],
+            reach: cells - apart,
         }
     }
 
     /// Adds the sums of another lane.
     pub fn add(&mut self, other: &Self) {
-        self.n.iter_mut().zip(&other.n).for_each(|(a, b)| *a += b);
-        self.weight.iter_mut().zip(&other.weight).for_each(|(a, b)| *a += b);
+        let reach = other.reach;
+        self.reach = self.reach.max(reach);
+        self.n.iter_mut().zip(&other.n[..reach]).for_each(|(a, b)| *a += b);
+        self.weight.iter_mut().zip(&other.weight).take(reach).for_each(|(a, b)| *a += b);
         for (sum, other) in self.sums.iter_mut().zip(&other.sums) {
-            sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+            sum.iter_mut().zip(&other[..reach]).for_each(|(a, b)| *a += b);
         }
     }
 
@@ -256,6 +297,9 @@ impl Cells {
                 for (cell, weight) in cells.iter().zip(weights) {
                     self.n[*cell as usize] += 1;
                     self.weight[*cell as usize] += weight;
+                }
+                if weights.contains(&0.0) {
+                    self.reach = self.n.len();
                 }
             }
         }
