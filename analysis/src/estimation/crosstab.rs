@@ -22,7 +22,7 @@ impl Cells {
         let variable = |name: &str| -> Result<(Variable, Vec<u32>, Vec<String>), EstimationError> {
             let (codes, levels) = context.category(name)?;
             let kind = Kind::Category { codes: codes.clone(), levels: levels.clone() };
-            Ok((Variable { name: name.into(), kind }, codes, levels))
+            Ok((Variable { name: name.into(), category: None, kind }, codes, levels))
         };
         let (rows, row_codes, row_levels) =
             variable(context.needed(context.request.rows.as_deref(), "rows")?)?;

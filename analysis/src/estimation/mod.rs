@@ -97,7 +97,8 @@ pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
     if needs_rows {
         return answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder));
     }
-    if let Some(results) = grouped::from_file(plan, folder) {
+    // On a thread of the pool, so that the work is not handed over and waited for at every step.
+    if let (Some(results), ()) = rayon::join(|| grouped::from_file(plan, folder), || ()) {
         return Ok(results);
     }
     let answer =

@@ -15,113 +15,132 @@ use std::sync::Once;
 use indexmap::{IndexMap, IndexSet};
 use rayon::prelude::*;
 
-use super::layout::{Key, Layout, Part, stages};
+use super::batch::Batch;
+use super::calibrated::{Adjusted, Calibration};
+use super::codings::{Coding, Codings, Numbered};
+use super::grid::Grid;
+use super::layout::{Key, Layout, stages};
 use super::query::{Columns, columns_read};
-use super::totals::{Cells, Coding, Numbered, Totals, add_products};
+use super::totals::{Cells, Totals, add_products, add_together};
 use crate::estimation::{Plan, prepare};
 use crate::sql::Expression;
-use crate::table::parquet::{Batch as Rows, Chunk, Number, ParquetFile, Values, with_numbers};
-use crate::table::{Column, MISSING, Table};
+use crate::table::parquet::{Batch as Rows, Chunk, ParquetFile, with_numbers};
+use crate::table::{MISSING, Table};
 
 /// A lane is worth its cells where it has this many times as many rows.
 const ROWS_A_CELL: usize = 4;
 
 const MOST_LANES: usize = 16;
 
+/// Columns whose sums are made side by side.
+const TOGETHER: usize = 4;
+
 /// What the numbers of all rows may take from the first pass to the second.
 const KEPT_BYTES: usize = 1 << 28;
 
 /// Batches take and give back the same few megabytes again and again. The C library of Linux hands memory
 /// over to the system at once unless it has seen a larger block freed, and getting it back costs as much
-/// as decoding; so it is shown one.
+/// as decoding; so it is shown one, of the greatest size that it learns from.
 fn keep_freed_memory() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(std::hint::black_box(vec![0_u8; 8 << 20])));
+    ONCE.call_once(|| drop(std::hint::black_box(vec![0_u8; (32 << 20) - (1 << 16)])));
+}
+
+/// One part, grouped.
+pub(super) struct Grouped<'a> {
+    pub totals: Totals<'a>,
+    /// Where the weights of the totals are already adjusted: what the errors need of it.
+    pub adjusted: Option<Adjusted<'a>>,
 }
 
 /// The totals of every part. `None` where grouping does not pay, where it needs single rows, or where a value
 /// is wrong or missing.
 pub(super) fn group<'a>(
     layout: &'a Layout,
-    plan: &Plan,
+    plan: &'a Plan,
     path: &Path,
     columns: &Columns<'a>,
-) -> Option<Vec<Totals<'a>>> {
+) -> Option<Vec<Grouped<'a>>> {
     keep_freed_memory();
     let source = Source::open(layout, plan, path)?;
     let base = Key::Column(plan.design.clusters.get(stages(plan).checked_sub(1)?)?.clone());
     let base: &'a Key = columns.keys.get(&base)?;
     let codings = source.number(columns, base)?;
-    let rows = source.file.height();
-    let grids: Vec<Grid> = layout
-        .parts
-        .iter()
-        .map(|part| Grid::new(part, base, plan, &codings, rows))
-        .collect::<Option<_>>()?;
-    let cells: usize = grids.iter().map(|g| g.cells * (1 + g.sums.len())).sum();
-    let batches = source.file.batches();
-    let lanes = (rows / (ROWS_A_CELL * cells.max(1))).clamp(2, MOST_LANES).min(batches.len()).max(1);
-    let sums: Vec<Vec<Cells>> = (0..lanes)
-        .into_par_iter()
-        .map(|lane| {
-            let weighted = source.is_weighted();
-            let mut cells: Vec<Cells> =
-                grids.iter().map(|g| Cells::new(g.cells, g.apart, weighted, g.sums.len())).collect();
-            for number in (lane..batches.len()).step_by(lanes) {
-                source.add(number, &grids, &codings, &mut cells)?;
-            }
-            Some(cells)
+    direct(&source, &codings).or_else(|| calibrated(&source, &codings))
+}
+
+/// Every part grouped by all its classifications.
+fn direct<'a>(source: &Source<'a>, codings: &Codings<'a>) -> Option<Vec<Grouped<'a>>> {
+    let (layout, plan, rows) = (source.layout, source.plan, source.file.height());
+    let grids: Vec<Grid> =
+        layout.parts.iter().map(|part| Grid::of_part(part, plan, codings, rows)).collect::<Option<_>>()?;
+    let sums = source.sums(&grids, codings, None)?;
+    let parts = layout.parts.iter().zip(&grids).zip(sums.cells);
+    parts
+        .map(|((part, grid), cells)| {
+            let totals = grid.totals(part, plan, codings, cells, rows)?;
+            Some(Grouped { totals, adjusted: None })
         })
-        .collect::<Option<_>>()?;
-    let total = sums.into_iter().reduce(|mut all, lane| {
-        all.iter_mut().zip(&lane).for_each(|(a, b)| a.add(b));
-        all
-    })?;
-    let parts = layout.parts.iter().zip(&grids).zip(total);
-    parts.map(|((part, grid), cells)| grid.totals(part, plan, &codings, cells, rows)).collect()
+        .collect()
 }
 
-/// The numberings of the classifications.
-struct Codings<'a> {
-    of: HashMap<&'a Key, Coding>,
-    /// Code of each classification that follows from the sampling unit, by the unit's code.
-    follows: HashMap<&'a Key, Vec<u32>>,
-    /// The numbers that the first pass gave to the rows of every batch; empty where they are not kept.
-    kept: Vec<HashMap<&'a Key, Numbered>>,
+/// Every part grouped by its units without the classes of the adjustments, once the weights are adjusted
+/// from the totals of these classes; and by its classes without the units.
+fn calibrated<'a>(source: &Source<'a>, codings: &Codings<'a>) -> Option<Vec<Grouped<'a>>> {
+    let (layout, plan, rows) = (source.layout, source.plan, source.file.height());
+    if !Calibration::is_possible(layout, plan, codings) {
+        return None;
+    }
+    let classes = Grid::of_classes(None, &layout.adjusting, plan, codings, rows)?;
+    let mut sums = source.sums(std::slice::from_ref(&classes), codings, None)?;
+    let calibration = Calibration::of(classes, &sums.cells.pop()?, sums.weights, layout, plan, codings)?;
+    let mut grids: Vec<Grid> = Vec::with_capacity(2 * layout.parts.len());
+    for part in &layout.parts {
+        grids.push(Grid::of_units(part, &layout.adjusting, plan, codings, rows)?);
+        grids.push(Grid::of_classes(Some(part), &layout.adjusting, plan, codings, rows)?);
+    }
+    let sums = source.sums(&grids, codings, Some(&calibration))?;
+    let mut cells = sums.cells.into_iter();
+    let mut parts = Vec::with_capacity(layout.parts.len());
+    for (part, grids) in layout.parts.iter().zip(grids.chunks(2)) {
+        let totals = grids[0].totals(part, plan, codings, cells.next()?, rows)?;
+        let crossed = grids[1].totals(part, plan, codings, cells.next()?, rows)?;
+        let adjusted = calibration.adjusted(crossed, &sums.unit_totals);
+        parts.push(Grouped { totals, adjusted: Some(adjusted) });
+    }
+    Some(parts)
 }
 
-/// Where the cells of one part lie: the sampling unit slowest, then the other classifications.
-struct Grid<'a> {
-    base: &'a Key,
-    /// Classifications with the distance between their codes and the number of these.
-    strides: Vec<(&'a Key, u32, u32)>,
-    cells: usize,
-    /// How many of the cells, the last ones, are for rows without a weight.
-    apart: usize,
-    /// One or two columns whose product with the weight is summed, and whether missing values are left out.
-    sums: Vec<(&'a str, Option<&'a str>, bool)>,
+/// What one lane, or all of them, added up.
+#[derive(Default)]
+struct Sums {
+    /// Of each grid.
+    cells: Vec<Cells>,
+    /// Of each calibration: Σ weight × auxiliary variable by unit.
+    unit_totals: Vec<Vec<f64>>,
+    /// The weights of the rows of each batch; empty where they are not kept.
+    weights: Vec<(usize, Vec<f64>)>,
+}
+
+impl Sums {
+    fn add(&mut self, other: Self) {
+        self.cells.iter_mut().zip(&other.cells).for_each(|(a, b)| a.add(b));
+        for (sum, other) in self.unit_totals.iter_mut().zip(&other.unit_totals) {
+            sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+        }
+        self.weights.extend(other.weights);
+    }
 }
 
 /// The file and what is made of its columns before the grouping.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     file: ParquetFile,
-    layout: &'a Layout,
-    plan: &'a Plan,
+    pub layout: &'a Layout,
+    pub plan: &'a Plan,
     /// Columns of the file that the sums and classifications read.
     columns: IndexSet<String>,
     /// Columns of the file that expressions read.
     inputs: Vec<String>,
-}
-
-/// The values of one batch.
-struct Batch<'a> {
-    source: &'a Source<'a>,
-    /// Its place among the batches.
-    number: usize,
-    rows: usize,
-    chunks: IndexMap<String, Chunk>,
-    /// What expressions read and derive.
-    table: Table,
 }
 
 impl<'a> Source<'a> {
@@ -201,7 +220,7 @@ impl<'a> Source<'a> {
     }
 
     /// The first pass.
-    fn number<'k>(&self, columns: &Columns<'k>, base: &Key) -> Option<Codings<'k>> {
+    fn number<'k>(&self, columns: &Columns<'k>, base: &'k Key) -> Option<Codings<'k>> {
         let keys: Vec<&'k Key> =
             columns.keys.iter().copied().filter(|key| matches!(key, Key::Column(_))).collect();
         let base_place = keys.iter().position(|key| *key == base)?;
@@ -226,7 +245,7 @@ impl<'a> Source<'a> {
                 Some((all, follows))
             })
             .collect::<Option<_>>()?;
-        let mut codings = Codings { of: HashMap::new(), follows: HashMap::new(), kept: Vec::new() };
+        let mut codings = Codings { base, of: HashMap::new(), follows: HashMap::new(), kept: Vec::new() };
         for (place, key) in keys.iter().enumerate() {
             let missing = seen.iter().any(|(batch, _)| batch[place].missing);
             let levels = seen.iter().flat_map(|(batch, _)| batch[place].levels.iter().flatten().cloned());
@@ -257,7 +276,8 @@ impl<'a> Source<'a> {
         if keep {
             let rest = seen.into_iter().map(|(batch, _)| {
                 let own = keys.iter().copied().zip(batch);
-                own.filter(|(key, _)| !codings.follows.contains_key(key)).collect()
+                let counted = |key: &Key| self.layout.parts.iter().any(|part| part.shares.contains(key));
+                own.filter(|(key, _)| !codings.follows.contains_key(key) || counted(key)).collect()
             });
             codings.kept = rest.collect();
         }
@@ -265,28 +285,68 @@ impl<'a> Source<'a> {
     }
 
     /// The file's column behind a classification, if it is not derived.
-    fn stored(&self, key: &'a Key) -> Option<&'a str> {
+    fn stored<'k>(&'k self, key: &'k Key) -> Option<&'k str> {
         let Key::Column(name) = key else { return None };
         let name = self.layout.schema.copied(name).unwrap_or(name);
         self.columns.contains(name).then_some(name)
     }
 
-    /// The second pass: adds the rows of a batch to the cells of every part.
+    /// The second pass: the sums of all cells, lane by lane.
+    fn sums(
+        &self,
+        grids: &[Grid<'_>],
+        codings: &Codings<'_>,
+        calibration: Option<&Calibration<'_>>,
+    ) -> Option<Sums> {
+        let (rows, batches) = (self.file.height(), self.file.batches().len());
+        let cells: usize = grids.iter().map(|g| g.cells * (1 + g.sums.len() + g.width())).sum();
+        let lanes = (rows / (ROWS_A_CELL * cells.max(1))).clamp(2, MOST_LANES).min(batches).max(1);
+        let lanes: Vec<Sums> = (0..lanes)
+            .into_par_iter()
+            .map(|lane| {
+                let mut sums = Sums {
+                    cells: grids.iter().map(|g| g.empty(self.is_weighted())).collect(),
+                    unit_totals: calibration.map_or_else(Vec::new, |c| c.no_unit_totals(codings)),
+                    weights: Vec::new(),
+                };
+                for number in (lane..batches).step_by(lanes) {
+                    self.add(number, grids, codings, calibration, &mut sums)?;
+                }
+                Some(sums)
+            })
+            .collect::<Option<_>>()?;
+        lanes.into_iter().reduce(|mut all, lane| {
+            all.add(lane);
+            all
+        })
+    }
+
+    /// Adds the rows of a batch to the cells of every grid.
     fn add(
         &self,
         number: usize,
         grids: &[Grid<'_>],
         codings: &Codings<'_>,
-        cells: &mut [Cells],
+        calibration: Option<&Calibration<'_>>,
+        sums: &mut Sums,
     ) -> Option<()> {
         // One column of values after the other, so that few are in memory at a time.
         let summed: IndexSet<&str> =
             grids.iter().flat_map(|g| g.sums.iter().filter(|s| s.1.is_none()).map(|s| s.0)).collect();
-        let lasting: IndexSet<&str> = self.lasting(grids, codings);
+        let known = calibration.and_then(|c| c.weights(number));
+        let classes = calibration.map(|c| &c.classes);
+        let lasting: IndexSet<&str> = self.lasting(grids.iter().chain(classes), codings, known.is_none());
         let apart = |name: &&str| !lasting.contains(*name) && self.columns.contains(*name);
         let (later, first): (Vec<&str>, Vec<&str>) = summed.into_iter().partition(apart);
-        let mut batch = self.read(number, &lasting.into_iter().collect::<Vec<_>>())?;
-        let weights = batch.weights()?.map(Cow::into_owned);
+        let batch = self.read(number, &lasting.into_iter().collect::<Vec<_>>())?;
+        let mut weights = match known {
+            Some(weights) => Some(weights.to_vec()),
+            None => batch.weights()?.map(Cow::into_owned),
+        };
+        if let Some(calibration) = calibration {
+            calibration.apply(&batch, codings, weights.as_mut()?, &mut sums.unit_totals)?;
+        }
+        let cells = &mut sums.cells;
         let mut places: Vec<Vec<u32>> = Vec::with_capacity(grids.len());
         for (grid, cells) in grids.iter().zip(cells.iter_mut()) {
             let mut place = vec![0_u32; batch.rows];
@@ -294,21 +354,51 @@ impl<'a> Source<'a> {
                 batch.place(key, *stride, codings, weights.as_deref(), &mut place)?;
             }
             cells.count(&place, weights.as_deref());
+            for ((key, width, drop), share) in grid.shares.iter().zip(&mut cells.shares) {
+                batch.share(key, (*width, *drop), codings, weights.as_deref(), &place, share)?;
+            }
             places.push(place);
         }
         let weights = weights.unwrap_or_else(|| vec![1.0; batch.rows]);
-        for name in first.into_iter().chain(later) {
-            let is_new = self.columns.contains(name) && batch.values(name).is_none();
-            if is_new {
-                batch.chunks.insert(name.to_owned(), self.file.read(self.batch(number)?, name).ok()?);
-            }
+        for name in first {
             for ((grid, cells), place) in grids.iter().zip(cells.iter_mut()).zip(&places) {
                 for ((_, _, drop), sum) in grid.sums_of(name, &mut cells.sums) {
                     batch.sum(name, None, *drop, place, &weights, sum)?;
                 }
             }
-            if is_new {
-                batch.chunks.shift_remove(name);
+        }
+        let rows = self.batch(number)?;
+        for names in later.chunks(TOGETHER) {
+            let chunks: Vec<Chunk> =
+                names.iter().map(|name| self.file.read(rows, name).ok()).collect::<Option<_>>()?;
+            for ((grid, cells), place) in grids.iter().zip(cells.iter_mut()).zip(&places) {
+                let wanted: Vec<(&Chunk, bool, usize)> = names
+                    .iter()
+                    .zip(&chunks)
+                    .filter_map(|(name, chunk)| {
+                        let own =
+                            |(sum, other, _): &(&str, Option<&str>, bool)| sum == name && other.is_none();
+                        let at = grid.sums.iter().position(own)?;
+                        Some((chunk, grid.sums[at].2, at))
+                    })
+                    .collect();
+                let few = grid.cells - grid.apart <= rows.rows.len() / 2;
+                if few && let [a, b, c, d] = wanted[..] {
+                    let sums =
+                        add_together([a, b, c, d].map(|w| w.0.values()), place, &weights, cells.n.len());
+                    if let Some(sums) = sums {
+                        for (k, (_, _, at)) in wanted.iter().enumerate() {
+                            let own = cells.sums[*at].iter_mut().zip(&sums);
+                            own.for_each(|(sum, four)| *sum += four[k]);
+                        }
+                        continue;
+                    }
+                }
+                for (chunk, drop, at) in wanted {
+                    with_numbers!(chunk.values(),
+                        numbers => add_products(&mut cells.sums[at], place, &weights, numbers, drop)?,
+                        _codes, _levels => return None);
+                }
             }
         }
         for ((grid, cells), place) in grids.iter().zip(cells).zip(&places) {
@@ -318,18 +408,30 @@ impl<'a> Source<'a> {
                 }
             }
         }
+        // The classes of adjustments are summed alone, and the weights needed once more.
+        if !codings.kept.is_empty() && grids.iter().all(Grid::is_of_classes) {
+            sums.weights.push((number, weights));
+        }
         Some(())
     }
 
     /// The file's columns that the second pass reads once for more than a sum of their values.
-    fn lasting<'s>(&'s self, grids: &[Grid<'s>], codings: &Codings<'_>) -> IndexSet<&'s str> {
+    fn lasting<'s>(
+        &'s self,
+        grids: impl Iterator<Item = &'s Grid<'s>>,
+        codings: &Codings<'s>,
+        weights: bool,
+    ) -> IndexSet<&'s str> {
         let design = &self.plan.design;
-        let mut names: IndexSet<&str> =
-            design.weights.iter().chain(&design.probabilities).map(String::as_str).collect();
+        let mut names: IndexSet<&str> = IndexSet::new();
+        if weights {
+            names.extend(design.weights.iter().chain(&design.probabilities).map(String::as_str));
+        }
         for grid in grids {
             let pairs = grid.sums.iter().filter_map(|(a, b, _)| Some([*a, (*b)?]));
             names.extend(pairs.flatten());
-            for (key, _, _) in &grid.strides {
+            let keys = grid.strides.iter().map(|s| s.0).chain(grid.shares.iter().map(|s| s.0));
+            for key in keys.chain([codings.base]) {
                 match key {
                     Key::Column(name) if codings.kept.is_empty() => drop(names.insert(name)),
                     Key::Points(_, name) => drop(names.insert(name)),
@@ -340,257 +442,5 @@ impl<'a> Source<'a> {
         }
         let stored = names.into_iter().map(|name| self.layout.schema.copied(name).unwrap_or(name));
         stored.filter(|name| self.columns.contains(*name)).collect()
-    }
-}
-
-impl Batch<'_> {
-    fn values(&self, name: &str) -> Option<Values<'_>> {
-        if let Some(column) = self.table.get(name) {
-            return Some(match column {
-                Column::Number(values) => Values::F64(values),
-                Column::Category { codes, levels } => Values::Text { codes, levels },
-            });
-        }
-        let name = self.source.layout.schema.copied(name).unwrap_or(name);
-        match self.table.get(name) {
-            Some(_) => self.values(name),
-            None => self.chunks.get(name).map(Chunk::values),
-        }
-    }
-
-    fn reals(&self, name: &str) -> Option<Cow<'_, [f64]>> {
-        with_numbers!(self.values(name)?,
-            numbers => Some(Cow::Owned(numbers.iter().map(|v| v.real()).collect())),
-            _codes, _levels => None)
-    }
-
-    /// The weights of the rows; `Some(None)` where every row counts 1. `None`: one is no weight.
-    fn weights(&self) -> Option<Option<Cow<'_, [f64]>>> {
-        let design = &self.source.plan.design;
-        if let Some(name) = &design.weights {
-            let weights = match self.values(name)? {
-                Values::F64(values) => Cow::Borrowed(values),
-                _ => self.reals(name)?,
-            };
-            return weights.iter().all(|w| *w >= 0.0).then_some(Some(weights));
-        }
-        if design.probabilities.is_empty() {
-            return Some(None);
-        }
-        let mut product = vec![1.0; self.rows];
-        for name in &design.probabilities {
-            let values = self.reals(name)?;
-            if !values.iter().all(|p| *p > 0.0 && *p <= 1.0) {
-                return None;
-            }
-            product.iter_mut().zip(values.iter()).for_each(|(p, v)| *p *= v);
-        }
-        Some(Some(product.into_iter().map(|p| 1.0 / p).collect::<Vec<_>>().into()))
-    }
-
-    /// The values of a classification, numbered.
-    fn numbered(&self, key: &Key) -> Option<Numbered> {
-        match key {
-            Key::Column(name) => Numbered::of(self.values(name)?),
-            _ => None,
-        }
-    }
-
-    /// Adds code × stride of the rows to their cells.
-    fn place(
-        &self,
-        key: &Key,
-        stride: u32,
-        codings: &Codings<'_>,
-        weights: Option<&[f64]>,
-        cells: &mut [u32],
-    ) -> Option<()> {
-        let codes: Vec<u8> = match key {
-            Key::Row => return None,
-            Key::Column(_) => {
-                let again;
-                let numbered = match codings.kept.get(self.number).and_then(|kept| kept.get(key)) {
-                    Some(kept) => kept,
-                    None => {
-                        again = self.numbered(key)?;
-                        &again
-                    }
-                };
-                let steps = numbered.steps(codings.of.get(key)?, stride)?;
-                for (cell, code) in cells.iter_mut().zip(&numbered.codes) {
-                    *cell += steps[*code as usize];
-                }
-                return Some(());
-            }
-            // They are rare.
-            Key::Weightless if !weights?.contains(&0.0) => return Some(()),
-            Key::Weightless => weights?.iter().map(|w| u8::from(*w == 0.0)).collect(),
-            Key::Condition(sql) => {
-                let held = Expression::parse(sql).ok()?.condition(&self.table).ok()?;
-                held.into_iter().map(|truth| truth.map_or(2, u8::from)).collect()
-            }
-            Key::Points(request, name) => {
-                let points = points(self.source.plan, *request);
-                let code = |x: f64| match x.is_nan() {
-                    true => points.len(),
-                    false => points[..points.len() - 1].partition_point(|point| *point < x),
-                };
-                self.reals(name)?.iter().map(|x| code(*x) as u8).collect()
-            }
-            Key::Complete(names) => {
-                let mut codes = vec![1_u8; self.rows];
-                for name in names {
-                    with_numbers!(self.values(name)?,
-                    numbers => {
-                                    codes.iter_mut().zip(numbers).for_each(|(c, v)| *c &= u8::from(!v.real().is_nan()));
-                    },
-                    texts, _levels => {
-                        codes.iter_mut().zip(texts).for_each(|(c, t)| *c &= u8::from(*t != MISSING));
-                    });
-                }
-                codes
-            }
-        };
-        if codes.len() != self.rows {
-            return None;
-        }
-        cells.iter_mut().zip(&codes).for_each(|(cell, code)| *cell += stride * u32::from(*code));
-        Some(())
-    }
-
-    fn sum(
-        &self,
-        name: &str,
-        other: Option<&str>,
-        drop: bool,
-        place: &[u32],
-        weights: &[f64],
-        sum: &mut [f64],
-    ) -> Option<()> {
-        let multiplied: Vec<f64>;
-        let weights = match other {
-            None => weights,
-            Some(other) => {
-                let known = |product: f64| match product.is_nan() {
-                    true if drop => Some(0.0),
-                    true => None,
-                    false => Some(product),
-                };
-                multiplied = with_numbers!(self.values(other)?,
-                    numbers => weights.iter().zip(numbers).map(|(w, v)| known(w * v.real())).collect(),
-                    _codes, _levels => None)?;
-                &multiplied
-            }
-        };
-        with_numbers!(self.values(name)?,
-            numbers => add_products(sum, place, weights, numbers, drop),
-            _codes, _levels => None)
-    }
-}
-
-/// A request's points in order, then one above them all: what a number not above any point is given.
-fn points(plan: &Plan, request: usize) -> Vec<f64> {
-    let mut points = plan.requests.get(request).map(|r| r.at.clone()).unwrap_or_default();
-    points.sort_by(f64::total_cmp);
-    points.push(points.last().map_or(0.0, |last| last + last.abs().max(1.0)));
-    points
-}
-
-impl<'a> Grid<'a> {
-    /// `None`: the cells would be more than is worth it.
-    fn new(part: &'a Part, base: &'a Key, plan: &Plan, codings: &Codings<'_>, rows: usize) -> Option<Self> {
-        let most = (2 * rows).max(1 << 18);
-        let mut strides = Vec::new();
-        let mut cells = 1_usize;
-        let others = part.keys.iter().filter(|key| *key != base && **key != Key::Weightless);
-        // Zero weights are rare: their cells lie apart and are not touched.
-        for key in others.chain([base]).chain(part.keys.iter().filter(|key| **key == Key::Weightless)) {
-            if codings.follows.contains_key(key) {
-                continue;
-            }
-            let size = match key {
-                Key::Row => return None,
-                Key::Column(_) => codings.of.get(key)?.size(),
-                Key::Weightless | Key::Complete(_) => 2,
-                Key::Condition(_) => 3,
-                Key::Points(request, _) => points(plan, *request).len() + 1,
-            };
-            strides.push((key, cells as u32, size.max(1) as u32));
-            cells = cells.checked_mul(size.max(1))?;
-            let counted = if *key == Key::Weightless { cells / 2 } else { cells };
-            if counted > most || u32::try_from(cells).is_err() {
-                return None;
-            }
-        }
-        let drop = |name: &str| {
-            part.keys.iter().any(|key| matches!(key, Key::Complete(names) if names.iter().any(|n| n == name)))
-        };
-        if part.keys.iter().any(|k| matches!(k, Key::Points(r, _) if points(plan, *r).len() > 200)) {
-            return None;
-        }
-        let single = part.sums.iter().map(|name| (name.as_str(), None, drop(name)));
-        let pairs = part.products.iter().map(|(a, b)| (a.as_str(), Some(b.as_str()), drop(a) && drop(b)));
-        let apart = if part.keys.contains(&Key::Weightless) { cells / 2 } else { 0 };
-        Some(Self { base, strides, cells, apart, sums: single.chain(pairs).collect() })
-    }
-
-    /// The sums of a single column, with where they are kept.
-    fn sums_of<'s>(
-        &'s self,
-        name: &str,
-        sums: &'s mut [Vec<f64>],
-    ) -> impl Iterator<Item = (&'s (&'a str, Option<&'a str>, bool), &'s mut Vec<f64>)> {
-        self.sums.iter().zip(sums).filter(move |((own, other, _), _)| *own == name && other.is_none())
-    }
-
-    /// The cells that hold rows, in their order.
-    fn totals(
-        &self,
-        part: &'a Part,
-        plan: &Plan,
-        codings: &Codings<'_>,
-        cells: Cells,
-        rows: usize,
-    ) -> Option<Totals<'a>> {
-        let (_, inside, units) = self.strides.iter().find(|(key, _, _)| *key == self.base)?;
-        let (inside, units) = (*inside as usize, *units as usize);
-        // Of every cell that holds rows: the unit, and the place among the cells of a unit.
-        let mut filled: Vec<(u32, u32)> = Vec::with_capacity(cells.reach.min(rows));
-        for (unit, counts) in cells.n[..cells.reach].chunks(inside).enumerate() {
-            let here = (0..).zip(counts).filter(|(_, n)| **n > 0);
-            filled.extend(here.map(|(place, _)| ((unit % units) as u32, place)));
-        }
-        if rows > 1 << 17 && 2 * filled.len() > rows {
-            return None;
-        }
-        let column = |key: &'a Key| -> Option<Column> {
-            let own: Vec<u32> = match self.strides.iter().find(|(k, _, _)| *k == key) {
-                _ if key == self.base => (0..units as u32).collect(),
-                Some((_, stride, size)) => (0..inside as u32).map(|place| place / stride % size).collect(),
-                None => codings.follows.get(key)?.clone(),
-            };
-            let of_unit = key == self.base || codings.follows.contains_key(key);
-            let codes = filled.iter().map(|(unit, place)| own[if of_unit { *unit } else { *place } as usize]);
-            let of_numbers = |numbers: &[f64]| {
-                let number = |code: u32| numbers.get(code as usize).copied().unwrap_or(f64::NAN);
-                Column::Number(codes.clone().map(number).collect())
-            };
-            Some(match key {
-                Key::Column(name) => codings.of.get(key)?.column(codes, part.only_classifies(name, plan)),
-                Key::Points(request, _) => of_numbers(&points(plan, *request)),
-                _ => of_numbers(&[0.0, 1.0]),
-            })
-        };
-        let keys = part.keys.iter().filter(|key| !matches!(key, Key::Row | Key::Weightless));
-        let keys = keys.map(|key| Some((key, column(key)?))).collect::<Option<_>>()?;
-        let held = || (0..cells.reach).filter(|cell| cells.n[*cell] > 0);
-        let n: Vec<usize> = held().map(|cell| cells.n[cell] as usize).collect();
-        let weight = match cells.weight.is_empty() {
-            true => n.iter().map(|n| *n as f64).collect(),
-            false => held().map(|cell| cells.weight[cell]).collect(),
-        };
-        let mut sums = cells.sums.iter().map(|sum| held().map(|cell| sum[cell]).collect());
-        let single = sums.by_ref().take(part.sums.len()).collect();
-        Some(Totals { keys, n, weight, sums: single, products: sums.collect() })
     }
 }

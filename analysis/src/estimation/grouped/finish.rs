@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::engine::Grouped;
 use super::layout::{Key, Layout, Part, stages};
 use super::query::Columns;
 use super::totals::Totals;
-use crate::estimation::survey::{Collapsed, Survey};
-use crate::estimation::{EstimationError, Plan, Results, Row, answer_survey, check_ids};
+use crate::estimation::survey::{Collapsed, Crossed, Survey};
+use crate::estimation::{EstimationError, Plan, Results, Row, answer_survey, check_ids, prepare};
 use crate::table::{Column, Declared, Table, Types};
 
 /// Σw of a group, under a name no column of the data has.
@@ -43,7 +44,10 @@ pub(super) fn finish(
         let rows: Vec<usize> = (0..totals.height()).filter(own).collect();
         match rows.is_empty() {
             true => Err(other(format!("part {} has no row", number + 1))),
-            false => read(totals.take(&rows), &layout.parts[number], &columns),
+            false => {
+                let totals = read(totals.take(&rows), &layout.parts[number], &columns)?;
+                Ok(Grouped { totals, adjusted: None })
+            }
         }
     })
 }
@@ -73,7 +77,7 @@ fn read<'a>(mut rows: Table, part: &'a Part, columns: &Columns) -> Result<Totals
         // Moved, not copied: there can be many groups.
         keys.extend(rows.remove(&name).map(|column| (key, column)));
     }
-    Ok(Totals { keys, n, weight, sums, products })
+    Ok(Totals { keys, n, weight, sums, products, shares: Vec::new(), places: Vec::new() })
 }
 
 /// The results from the totals of every part. `totals`: those of one part.
@@ -82,14 +86,41 @@ pub(super) fn answer<'a>(
     plan: &Plan,
     folder: &Path,
     columns: &Columns,
-    mut totals: impl FnMut(usize) -> Result<Totals<'a>, EstimationError>,
+    mut totals: impl FnMut(usize) -> Result<Grouped<'a>, EstimationError>,
 ) -> Result<Results, EstimationError> {
     let mut results = Results::default();
     let mut answered: Vec<(usize, Vec<Row>)> = Vec::new();
     for (number, part) in layout.parts.iter().enumerate() {
-        let (table, collapsed) = collapse(totals(number)?, part, columns, plan)?;
-        let plan = part_plan(plan, part, columns);
-        let survey = Survey::build(Cow::Owned(table), &plan, Some(folder), Some(collapsed))?;
+        let Grouped { totals, adjusted } = totals(number)?;
+        let units: Vec<u32> = totals.places.iter().map(|(unit, _)| *unit).collect();
+        let (table, collapsed) = collapse(totals, part, columns, plan)?;
+        let mut plan = part_plan(plan, part, columns);
+        let survey = match adjusted {
+            None => Survey::build(Cow::Owned(table), &plan, Some(folder), Some(collapsed))?,
+            Some(adjusted) => {
+                plan.adjust.clear();
+                let (groups, behind) = collapse(adjusted.crossed, part, columns, &plan)?;
+                let types = std::mem::take(&mut plan.types);
+                let of = |table: &Table| {
+                    let own = types.iter().filter(|(name, _)| table.get(name).is_some());
+                    Plan { types: own.map(|(n, t)| (n.clone(), t.clone())).collect(), ..plan.clone() }
+                };
+                let (own, other) = (of(&table), of(&groups));
+                let weights = groups.numbers(WEIGHT)?.into_owned();
+                let groups = prepare(Cow::Owned(groups), &other)?;
+                let survey = Survey::build(Cow::Owned(table), &own, Some(folder), Some(collapsed))?;
+                let classes = Crossed {
+                    table: groups,
+                    weights,
+                    shares: behind.shares,
+                    class_of: adjusted.class_of,
+                    projections: adjusted.projections,
+                    unit_totals: adjusted.unit_totals,
+                    units,
+                };
+                survey.with_classes(classes, &plan)?
+            }
+        };
         let answer = answer_survey(&survey, &plan)?;
         if number == 0 {
             results.design = answer.design;
@@ -147,7 +178,7 @@ fn collapse(
     columns: &Columns,
     plan: &Plan,
 ) -> Result<(Table, Collapsed), EstimationError> {
-    let Totals { keys, n, weight, sums, products } = totals;
+    let Totals { keys, n, weight, sums, products, shares, places: _ } = totals;
     let mut table = Table::default();
     // Columns that are missing where this group's mark says so.
     let mut missing: HashMap<&str, Vec<bool>> = HashMap::new();
@@ -172,24 +203,31 @@ fn collapse(
             }
         }
     }
+    let of_one = |name: &str, sums: &[f64]| -> Vec<f64> {
+        let marks = missing.get(name);
+        let rows = sums.iter().zip(&weight).enumerate();
+        rows.map(|(row, (sum, weight))| match marks.is_some_and(|m| m[row]) {
+            true => f64::NAN,
+            // Rows without a weight are in no domain.
+            false if *weight == 0.0 => 0.0,
+            false => sum / weight,
+        })
+        .collect()
+    };
     let mut means: HashMap<&str, Vec<f64>> = HashMap::new();
     for (name, sums) in part.sums.iter().zip(&sums) {
-        let marks = missing.get(name.as_str());
-        let values: Vec<f64> = sums
-            .iter()
-            .zip(&weight)
-            .enumerate()
-            .map(|(row, (sum, weight))| match marks.is_some_and(|m| m[row]) {
-                true => f64::NAN,
-                // Rows without a weight are in no domain.
-                false if *weight == 0.0 => 0.0,
-                false => sum / weight,
-            })
-            .collect();
+        let values = of_one(name, sums);
         if table.get(name).is_none() {
             table.push(name.clone(), Column::Number(values.clone()))?;
         }
         means.insert(name, values);
+    }
+    let mut shares_of = HashMap::new();
+    for (key, levels) in shares {
+        if let Key::Column(name) = key {
+            let shares = levels.into_iter().map(|(level, sums)| (level, of_one(name, &sums)));
+            shares_of.insert(name.clone(), shares.collect());
+        }
     }
     let mut within = HashMap::new();
     for (pair, sums) in part.products.iter().zip(&products) {
@@ -204,5 +242,5 @@ fn collapse(
     }
     let weights_of_one = plan.design.weights.is_none() && plan.design.probabilities.is_empty();
     table.push(WEIGHT, Column::Number(weight))?;
-    Ok((table, Collapsed { counts: n, within, weights_of_one }))
+    Ok((table, Collapsed { counts: n, within, shares: shares_of, weights_of_one }))
 }

@@ -6,8 +6,12 @@
 //! Σwy / Σw, because estimates, raking and linearised errors are linear in y inside such a group. So
 //! the parts are finished by the same code as rows are.
 
+mod batch;
+mod calibrated;
+mod codings;
 mod engine;
 mod finish;
+mod grid;
 mod layout;
 mod query;
 mod totals;

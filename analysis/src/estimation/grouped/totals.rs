@@ -1,10 +1,8 @@
-//! Dense arrays of totals: the values of each classification numbered, one cell a combination.
-
-use std::collections::HashMap;
+//! Dense arrays of totals, one cell a combination of the classifications.
 
 use super::layout::Key;
-use crate::table::parquet::{Number, Values, with_numbers};
-use crate::table::{Column, MISSING, number_text};
+use crate::table::Column;
+use crate::table::parquet::{Number, Values};
 
 /// The totals of one part, a value a group of rows.
 pub(super) struct Totals<'a> {
@@ -18,241 +16,10 @@ pub(super) struct Totals<'a> {
     pub sums: Vec<Vec<f64>>,
     /// Σwyz, a list a product of the part.
     pub products: Vec<Vec<f64>>,
-}
-
-/// The different values of a classification, in order.
-#[derive(Clone, Debug)]
-pub(super) enum Levels {
-    Numbers(Vec<f64>),
-    Texts(Vec<String>),
-}
-
-/// Values of one batch numbered in their own way, and what the numbers stand for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Numbered {
-    /// A code a row, the one after the last level where the value is missing; empty where they are not kept.
-    pub codes: Vec<u32>,
-    /// A level a code; `None` where no row has the code.
-    pub levels: Vec<Option<Level>>,
-    pub missing: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Level {
-    Number(f64),
-    Text(String),
-}
-
-/// The numbering of a classification over the whole file.
-#[derive(Debug)]
-pub(super) struct Coding {
-    pub levels: Levels,
-    /// Whether a row misses it; such rows have the code after the last level.
-    pub missing: bool,
-    lookup: Lookup,
-}
-
-#[derive(Debug)]
-enum Lookup {
-    /// Whole numbers from `low` in a narrow range.
-    Whole {
-        low: i64,
-        codes: Vec<u32>,
-    },
-    Reals(HashMap<u64, u32>),
-    Texts(HashMap<String, u32>),
-}
-
-/// A number's bits, so that it can be looked up; adding 0 turns -0 into 0.
-fn bits(value: f64) -> u64 {
-    (value + 0.0).to_bits()
-}
-
-/// Whole numbers further apart are looked up by hashing.
-const SPAN: i64 = 1 << 20;
-
-impl Numbered {
-    /// Numbers the values of a batch. `None`: too many different ones to be a classification.
-    pub fn of(values: Values<'_>) -> Option<Self> {
-        with_numbers!(values, numbers => Self::of_numbers(numbers), codes, levels => {
-            let none = levels.len() as u32;
-            let missing = codes.contains(&MISSING);
-            let mut codes = codes.to_vec();
-            if missing {
-                codes.iter_mut().filter(|c| **c == MISSING).for_each(|c| *c = none);
-            }
-            Some(Self { codes, levels: levels.iter().map(|l| Some(Level::Text(l.clone()))).collect(), missing })
-        })
-    }
-
-    fn of_numbers<T: Number>(numbers: &[T]) -> Option<Self> {
-        if let Some((low, high)) = T::bounds(numbers)
-            && high.checked_sub(low).is_some_and(|span| span < SPAN)
-        {
-            let codes: Vec<u32> = numbers.iter().map(|number| number.above(low)).collect();
-            let mut seen = vec![false; (high - low) as usize + 1];
-            codes.iter().for_each(|code| seen[*code as usize] = true);
-            return Some(Self { codes, levels: whole_levels(low, &seen), missing: false });
-        }
-        let (mut low, mut high, mut whole, mut missing) = (i64::MAX, i64::MIN, true, false);
-        for number in numbers {
-            let real = number.real();
-            let near = real as i64;
-            missing |= real.is_nan();
-            whole &= near as f64 == real || real.is_nan();
-            low = low.min(if real.is_nan() { low } else { near });
-            high = high.max(if real.is_nan() { high } else { near });
-        }
-        if whole && low <= high && high.checked_sub(low).is_some_and(|span| span < SPAN) {
-            let none = (high - low) as u32 + 1;
-            let mut seen = vec![false; none as usize];
-            let codes = numbers
-                .iter()
-                .map(|number| {
-                    if number.real().is_nan() {
-                        return none;
-                    }
-                    let code = number.above(low);
-                    seen[code as usize] = true;
-                    code
-                })
-                .collect();
-            return Some(Self { codes, levels: whole_levels(low, &seen), missing });
-        }
-        let mut places: HashMap<u64, u32> = HashMap::new();
-        let mut levels = Vec::new();
-        let mut codes = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let real = number.real();
-            codes.push(match real.is_nan() {
-                true => MISSING,
-                false => *places.entry(bits(real)).or_insert_with(|| {
-                    levels.push(Some(Level::Number(real + 0.0)));
-                    levels.len() as u32 - 1
-                }),
-            });
-            if levels.len() as i64 > SPAN / 8 {
-                return None;
-            }
-        }
-        let none = levels.len() as u32;
-        codes.iter_mut().filter(|c| **c == MISSING).for_each(|c| *c = none);
-        Some(Self { codes, levels, missing })
-    }
-
-    /// The code of each unit, where no unit has two and none is missing.
-    pub fn follows(&self, units: &Self) -> Option<Vec<u32>> {
-        if self.missing {
-            return None;
-        }
-        let mut follows = vec![MISSING; units.levels.len()];
-        for (unit, code) in units.codes.iter().zip(&self.codes) {
-            let known = &mut follows[*unit as usize];
-            if *known != *code {
-                if *known != MISSING {
-                    return None;
-                }
-                *known = *code;
-            }
-        }
-        Some(follows)
-    }
-
-    /// How far each code moves a row's cell: the code over the whole file × `stride`. `None`: a level is
-    /// of another kind than those of the file.
-    pub fn steps(&self, coding: &Coding, stride: u32) -> Option<Vec<u32>> {
-        let of = |level: &Option<Level>| match level {
-            None => Some(0),
-            Some(level) => Some(coding.code_of(level)? * stride),
-        };
-        self.levels.iter().map(of).chain([Some(coding.count() as u32 * stride)]).collect()
-    }
-}
-
-fn whole_levels(low: i64, seen: &[bool]) -> Vec<Option<Level>> {
-    let level = |(place, seen): (usize, &bool)| seen.then(|| Level::Number((low + place as i64) as f64));
-    seen.iter().enumerate().map(level).collect()
-}
-
-impl Coding {
-    /// The numbering of all levels seen, in any order, some of them again.
-    pub fn new(seen: Vec<Level>, missing: bool) -> Option<Self> {
-        let mut numbers = Vec::new();
-        let mut texts = Vec::new();
-        for level in seen {
-            match level {
-                Level::Number(number) => numbers.push(number),
-                Level::Text(text) => texts.push(text),
-            }
-        }
-        if !texts.is_empty() {
-            texts.sort_unstable();
-            texts.dedup();
-            let lookup = Lookup::Texts(texts.iter().cloned().zip(0..).collect());
-            return numbers.is_empty().then_some(Self { levels: Levels::Texts(texts), missing, lookup });
-        }
-        numbers.sort_unstable_by(f64::total_cmp);
-        numbers.dedup();
-        let (low, high) = (numbers.first().copied().unwrap_or(0.0), numbers.last().copied().unwrap_or(0.0));
-        let whole = numbers.iter().all(|v| *v as i64 as f64 == *v) && high - low < 16.0 * SPAN as f64;
-        let lookup = match whole {
-            true => {
-                let mut codes = vec![MISSING; (high - low) as usize + 1];
-                numbers.iter().zip(0..).for_each(|(v, code)| codes[(v - low) as usize] = code);
-                Lookup::Whole { low: low as i64, codes }
-            }
-            false => Lookup::Reals(numbers.iter().map(|v| bits(*v)).zip(0..).collect()),
-        };
-        Some(Self { levels: Levels::Numbers(numbers), missing, lookup })
-    }
-
-    /// Codes there are: the levels, and one more where rows miss the value.
-    pub fn size(&self) -> usize {
-        self.count() + usize::from(self.missing)
-    }
-
-    fn count(&self) -> usize {
-        match &self.levels {
-            Levels::Numbers(levels) => levels.len(),
-            Levels::Texts(levels) => levels.len(),
-        }
-    }
-
-    /// The code of a level, as a batch named it.
-    pub fn code_of(&self, level: &Level) -> Option<u32> {
-        match (&self.lookup, level) {
-            (Lookup::Whole { low, codes }, Level::Number(v)) => {
-                codes.get(usize::try_from(*v as i64 - low).ok()?).copied().filter(|c| *c != MISSING)
-            }
-            (Lookup::Reals(places), Level::Number(v)) => places.get(&bits(*v)).copied(),
-            (Lookup::Texts(places), Level::Text(text)) => places.get(text).copied(),
-            _ => None,
-        }
-    }
-
-    /// The column of these codes. `as_class`: a category whatever the levels are, as the column is nothing but
-    /// a classification.
-    pub fn column(&self, codes: impl Iterator<Item = u32>, as_class: bool) -> Column {
-        let category = |codes: Vec<u32>, levels: Vec<String>| Column::Category { codes, levels };
-        match &self.levels {
-            Levels::Numbers(levels) if as_class => {
-                let texts: Vec<String> = levels.iter().map(|v| number_text(*v)).collect();
-                let mut order: Vec<usize> = (0..texts.len()).collect();
-                order.sort_unstable_by(|a, b| texts[*a].cmp(&texts[*b]));
-                let mut rank = vec![MISSING; texts.len() + 1];
-                order.iter().zip(0..).for_each(|(place, code)| rank[*place] = code);
-                let sorted = order.into_iter().map(|place| texts[place].clone()).collect();
-                category(codes.map(|c| rank[c as usize]).collect(), sorted)
-            }
-            Levels::Numbers(levels) => {
-                Column::Number(codes.map(|c| levels.get(c as usize).copied().unwrap_or(f64::NAN)).collect())
-            }
-            Levels::Texts(levels) => {
-                let count = levels.len() as u32;
-                category(codes.map(|c| if c < count { c } else { MISSING }).collect(), levels.clone())
-            }
-        }
-    }
+    /// Σw of every category of a column.
+    pub shares: Vec<(&'a Key, Vec<(String, Vec<f64>)>)>,
+    /// Where this program grouped: code of the group's sampling unit, and its cell among those of a unit.
+    pub places: Vec<(u32, u32)>,
 }
 
 /// The sums of one part, a value a cell.
@@ -263,17 +30,21 @@ pub(super) struct Cells {
     pub weight: Vec<f64>,
     /// Σwy, then Σwyz, a list a sum.
     pub sums: Vec<Vec<f64>>,
+    /// Σw of the categories of a column, those of a cell side by side; a list a column.
+    pub shares: Vec<Vec<f64>>,
     /// Cells from here on hold nothing: they are not even looked at, so that they take no memory.
     pub reach: usize,
 }
 
 impl Cells {
     /// `apart`: how many of the last cells are for rows without a weight.
-    pub fn new(cells: usize, apart: usize, weighted: bool, sums: usize) -> Self {
+    /// `widths`: categories of every column that is counted by category.
+    pub fn new(cells: usize, apart: usize, weighted: bool, sums: usize, widths: &[usize]) -> Self {
         Self {
             n: vec![0; cells],
             weight: vec![0.0; if weighted { cells } else { 0 }],
             sums: vec![vec![0.0; cells]; sums],
+            shares: widths.iter().map(|width| vec![0.0; cells * width]).collect(),
             reach: cells - apart,
         }
     }
@@ -286,6 +57,11 @@ impl Cells {
         self.weight.iter_mut().zip(&other.weight).take(reach).for_each(|(a, b)| *a += b);
         for (sum, other) in self.sums.iter_mut().zip(&other.sums) {
             sum.iter_mut().zip(&other[..reach]).for_each(|(a, b)| *a += b);
+        }
+        let cells = self.n.len().max(1);
+        for (share, other) in self.shares.iter_mut().zip(&other.shares) {
+            let reach = other.len() / cells * reach;
+            share.iter_mut().zip(&other[..reach]).for_each(|(a, b)| *a += b);
         }
     }
 
@@ -328,4 +104,47 @@ pub(super) fn add_products<T: Number>(
         sum[*cell as usize] += weight * value.real();
     }
     Some(())
+}
+
+/// The sums of weight × value of four columns of whole numbers, side by side: a row's cell and weight are
+/// fetched once. `None` where the columns are not of one type, or can miss values.
+pub(super) fn add_together(
+    columns: [Values<'_>; 4],
+    places: &[u32],
+    weights: &[f64],
+    cells: usize,
+) -> Option<Vec<[f64; 4]>> {
+    match columns {
+        [Values::I8(a), Values::I8(b), Values::I8(c), Values::I8(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        [Values::I16(a), Values::I16(b), Values::I16(c), Values::I16(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        [Values::I32(a), Values::I32(b), Values::I32(c), Values::I32(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        [Values::I64(a), Values::I64(b), Values::I64(c), Values::I64(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        _ => None,
+    }
+}
+
+fn add_four<T: Number>(
+    [a, b, c, d]: [&[T]; 4],
+    places: &[u32],
+    weights: &[f64],
+    cells: usize,
+) -> Vec<[f64; 4]> {
+    let mut sums = vec![[0.0; 4]; cells];
+    let values = a.iter().zip(b).zip(c).zip(d);
+    for ((place, weight), (((a, b), c), d)) in places.iter().zip(weights).zip(values) {
+        let sum = &mut sums[*place as usize];
+        sum[0] += weight * a.real();
+        sum[1] += weight * b.real();
+        sum[2] += weight * c.real();
+        sum[3] += weight * d.real();
+    }
+    sums
 }
