@@ -239,10 +239,14 @@ impl<'a> Context<'a> {
 
     /// Counts respondents and PSUs that are really behind a figure: rows whose code is `wanted`.
     pub fn count(&self, codes: &[u32], groups: usize) -> Vec<(usize, usize)> {
+        let psus = self.survey.design.psus();
+        // Groups of rows stand in the order of their units: each unit is then met once.
+        let in_order = psus.is_sorted();
         let mut rows = vec![0_usize; groups];
         let mut last = vec![MISSING; groups];
+        let mut met = vec![0_usize; groups];
         let mut pairs: Vec<Vec<u32>> = vec![Vec::new(); groups];
-        let places = codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights);
+        let places = codes.iter().zip(psus).zip(&self.survey.weights);
         for (row, ((code, psu), weight)) in places.enumerate() {
             if *code == MISSING || *weight == 0.0 {
                 continue;
@@ -251,17 +255,20 @@ impl<'a> Context<'a> {
             rows[group] += self.survey.rows_behind(row);
             if last[group] != *psu {
                 last[group] = *psu;
-                pairs[group].push(*psu);
+                met[group] += 1;
+                if !in_order {
+                    pairs[group].push(*psu);
+                }
             }
         }
-        rows.into_iter()
-            .zip(pairs)
-            .map(|(rows, mut psus)| {
+        if !in_order {
+            for (met, psus) in met.iter_mut().zip(&mut pairs) {
                 psus.sort_unstable();
                 psus.dedup();
-                (rows, psus.len())
-            })
-            .collect()
+                *met = psus.len();
+            }
+        }
+        rows.into_iter().zip(met).collect()
     }
 
     /// Runs an estimate for all groups together, or for each alone where strata left with one PSU in

@@ -188,7 +188,6 @@ fn answer_survey(survey: &Survey, plan: &Plan) -> Result<Results, EstimationErro
             Some(answer) => answer,
             None => contrast::contrast(request, &answers).map_err(|e| within(request, e))?,
         };
-        results.results.extend(answer.rows.iter().cloned());
         if request.covariance
             && let Some(matrix) = &answer.covariance
         {
@@ -197,6 +196,7 @@ fn answer_survey(survey: &Survey, plan: &Plan) -> Result<Results, EstimationErro
         }
         answers.push((&request.id, answer));
     }
+    results.results = answers.into_iter().flat_map(|(_, answer)| answer.rows).collect();
     Ok(results)
 }
 

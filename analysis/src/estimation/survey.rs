@@ -41,6 +41,9 @@ pub(crate) struct Survey {
     whole: (usize, OnceLock<f64>),
 }
 
+/// The categories of a column in order, each with a value a row.
+pub(crate) type Shares = Vec<(String, Vec<f64>)>;
+
 /// What is behind each row where another engine grouped the data; values are then weighted means.
 #[derive(Debug, Default)]
 pub(crate) struct Collapsed {
@@ -49,7 +52,7 @@ pub(crate) struct Collapsed {
     /// Weighted covariance of two columns among them; each pair once, in the order of the alphabet.
     pub within: HashMap<(String, String), Vec<f64>>,
     /// Of columns that the rows were not grouped by: each category in order with its share of the row's weight.
-    pub shares: HashMap<String, Vec<(String, Vec<f64>)>>,
+    pub shares: HashMap<String, Shares>,
     /// The design's weights are those of a single row, still to be multiplied by the counts.
     pub weights_of_one: bool,
 }
@@ -59,7 +62,7 @@ pub(crate) struct Crossed {
     pub table: Table,
     pub weights: Vec<f64>,
     /// As in [`Collapsed`].
-    pub shares: HashMap<String, Vec<(String, Vec<f64>)>>,
+    pub shares: HashMap<String, Shares>,
     /// Class of every row.
     pub class_of: Vec<u32>,
     /// Of each calibration, a row a class.

@@ -8,13 +8,12 @@ use std::borrow::Cow;
 
 use super::batch::Batch;
 use super::codings::Codings;
-use super::grid::Grid;
+use super::grid::{Classes, Grid};
 use super::layout::{Key, Layout};
 use super::totals::{Cells, Totals};
 use crate::estimation::design::Design;
 use crate::estimation::plan::{Deff, SinglePsu};
 use crate::estimation::{Plan, Statistic, prepare};
-use crate::table::Table;
 use crate::weighting;
 use crate::weighting::auxiliary::Projection;
 
@@ -89,11 +88,8 @@ impl<'a> Calibration<'a> {
         plan: &Plan,
         codings: &Codings<'_>,
     ) -> Option<Self> {
-        let (columns, base, row_of) = classes.classes(layout.parts.first()?, plan, codings, cells)?;
-        let mut table = Table::default();
-        for (name, column) in columns {
-            table.push(name, column).ok()?;
-        }
+        let Classes { table, weights: base, row_of } =
+            classes.classes(layout.parts.first()?, plan, codings, cells)?;
         let mut types = plan.types.clone();
         types.retain(|name, _| table.get(name).is_some());
         let table = prepare(Cow::Owned(table), &Plan { types, ..Plan::default() }).ok()?;

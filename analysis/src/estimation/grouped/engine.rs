@@ -132,6 +132,13 @@ impl Sums {
     }
 }
 
+/// What the first pass saw of the classifications in one batch.
+struct Seen {
+    numbered: Vec<Numbered>,
+    /// Code of each unit of the batch, of those that follow from it there.
+    follows: Vec<Option<Vec<u32>>>,
+}
+
 /// The file and what is made of its columns before the grouping.
 pub(super) struct Source<'a> {
     file: ParquetFile,
@@ -226,7 +233,7 @@ impl<'a> Source<'a> {
         let base_place = keys.iter().position(|key| *key == base)?;
         let names: Vec<&str> = keys.iter().filter_map(|key| self.stored(key)).collect();
         let keep = self.file.height() * keys.len() * size_of::<u32>() <= KEPT_BYTES;
-        let seen: Vec<(Vec<Numbered>, Vec<Option<Vec<u32>>>)> = (0..self.file.batches().len())
+        let seen: Vec<Seen> = (0..self.file.batches().len())
             .into_par_iter()
             .map(|number| {
                 let batch = self.read(number, &names)?;
@@ -242,25 +249,24 @@ impl<'a> Source<'a> {
                 if !keep {
                     all.iter_mut().for_each(|numbered| numbered.codes = Vec::new());
                 }
-                Some((all, follows))
+                Some(Seen { numbered: all, follows })
             })
             .collect::<Option<_>>()?;
         let mut codings = Codings { base, of: HashMap::new(), follows: HashMap::new(), kept: Vec::new() };
         for (place, key) in keys.iter().enumerate() {
-            let missing = seen.iter().any(|(batch, _)| batch[place].missing);
-            let levels = seen.iter().flat_map(|(batch, _)| batch[place].levels.iter().flatten().cloned());
+            let missing = seen.iter().any(|batch| batch.numbered[place].missing);
+            let levels = seen.iter().flat_map(|batch| batch.numbered[place].levels.iter().flatten().cloned());
             codings.of.insert(key, Coding::new(levels.collect(), missing)?);
         }
         let units = &codings.of[keys[base_place]];
         let unit_codes: Vec<Vec<u32>> =
-            seen.iter().map(|(batch, _)| batch[base_place].steps(units, 1)).collect::<Option<_>>()?;
+            seen.iter().map(|batch| batch.numbered[base_place].steps(units, 1)).collect::<Option<_>>()?;
         for (place, key) in keys.iter().enumerate().filter(|(place, _)| *place != base_place) {
             let coding = &codings.of[key];
             let mut follows = vec![MISSING; units.size()];
-            let holds = seen.iter().zip(&unit_codes).all(|((batch, own), units)| {
-                let (Some(own), Some(codes)) = (&own[place], batch[place].steps(coding, 1)) else {
-                    return false;
-                };
+            let holds = seen.iter().zip(&unit_codes).all(|(batch, units)| {
+                let codes = batch.numbered[place].steps(coding, 1);
+                let (Some(own), Some(codes)) = (&batch.follows[place], codes) else { return false };
                 own.iter().zip(units).filter(|(code, _)| **code != MISSING).all(|(code, unit)| {
                     let known = &mut follows[*unit as usize];
                     let code = codes[*code as usize];
@@ -274,8 +280,8 @@ impl<'a> Source<'a> {
             }
         }
         if keep {
-            let rest = seen.into_iter().map(|(batch, _)| {
-                let own = keys.iter().copied().zip(batch);
+            let rest = seen.into_iter().map(|batch| {
+                let own = keys.iter().copied().zip(batch.numbered);
                 let counted = |key: &Key| self.layout.parts.iter().any(|part| part.shares.contains(key));
                 own.filter(|(key, _)| !codings.follows.contains_key(key) || counted(key)).collect()
             });

@@ -127,9 +127,11 @@ pub(super) fn answer<'a>(
             results.warnings = answer.warnings;
         }
         results.covariances.extend(answer.covariances);
+        // The rows stand in the order of the requests.
+        let mut rows = answer.results.into_iter().peekable();
         for (place, request) in part.requests.iter().zip(&plan.requests) {
-            let rows = answer.results.iter().filter(|row| row.id == request.id).cloned().collect();
-            answered.push((*place, rows));
+            let own = std::iter::from_fn(|| rows.next_if(|row| row.id == request.id));
+            answered.push((*place, own.collect()));
         }
     }
     answered.sort_by_key(|(place, _)| *place);

@@ -4,7 +4,7 @@ use super::codings::Codings;
 use super::layout::{Key, Part};
 use super::totals::{Cells, Totals};
 use crate::estimation::Plan;
-use crate::table::{Column, MISSING};
+use crate::table::{Column, MISSING, Table};
 
 /// Where the cells of one grouping lie: the classifications fastest first, the sampling unit slowest.
 pub(super) struct Grid<'a> {
@@ -19,6 +19,15 @@ pub(super) struct Grid<'a> {
     pub sums: Vec<(&'a str, Option<&'a str>, bool)>,
     /// Columns counted by category: how many categories, and whether missing values are left out.
     pub shares: Vec<(&'a Key, usize, bool)>,
+}
+
+/// The classes of adjustments that hold rows.
+pub(super) struct Classes {
+    pub table: Table,
+    /// Σw of each.
+    pub weights: Vec<f64>,
+    /// Row in the table of every cell.
+    pub row_of: Vec<u32>,
 }
 
 static WEIGHTLESS: Key = Key::Weightless;
@@ -155,26 +164,20 @@ impl<'a> Grid<'a> {
         self.sums.iter().zip(sums).filter(move |((own, other, _), _)| *own == name && other.is_none())
     }
 
-    /// The classes of the cells that hold rows, in their order, each with its Σw; and the row of each cell.
-    pub fn classes(
-        &self,
-        part: &Part,
-        plan: &Plan,
-        codings: &Codings<'_>,
-        cells: &Cells,
-    ) -> Option<(Vec<(&'a str, Column)>, Vec<f64>, Vec<u32>)> {
+    /// The classes of the cells that hold rows, in their order.
+    pub fn classes(&self, part: &Part, plan: &Plan, codings: &Codings<'_>, cells: &Cells) -> Option<Classes> {
         let held: Vec<u32> = (0..self.cells as u32).filter(|cell| cells.n[*cell as usize] > 0).collect();
-        let mut columns = Vec::with_capacity(self.strides.len());
+        let mut table = Table::default();
         for (key, stride, size) in &self.strides {
             let Key::Column(name) = key else { return None };
             let codes = held.iter().map(|cell| cell / stride % size);
             let column = codings.of.get(key)?.column(codes, part.only_classifies(name, plan));
-            columns.push((name.as_str(), column));
+            table.push(name.clone(), column).ok()?;
         }
         let mut row_of = vec![MISSING; self.cells];
         held.iter().zip(0..).for_each(|(cell, row)| row_of[*cell as usize] = row);
         let weights = held.iter().map(|cell| cells.weight[*cell as usize]).collect();
-        Some((columns, weights, row_of))
+        Some(Classes { table, weights, row_of })
     }
 
     /// The cells that hold rows, in their order.

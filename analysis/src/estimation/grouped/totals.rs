@@ -1,6 +1,7 @@
 //! Dense arrays of totals, one cell a combination of the classifications.
 
 use super::layout::Key;
+use crate::estimation::survey::Shares;
 use crate::table::Column;
 use crate::table::parquet::{Number, Values};
 
@@ -17,7 +18,7 @@ pub(super) struct Totals<'a> {
     /// Σwyz, a list a product of the part.
     pub products: Vec<Vec<f64>>,
     /// Σw of every category of a column.
-    pub shares: Vec<(&'a Key, Vec<(String, Vec<f64>)>)>,
+    pub shares: Vec<(&'a Key, Shares)>,
     /// Where this program grouped: code of the group's sampling unit, and its cell among those of a unit.
     pub places: Vec<(u32, u32)>,
 }
