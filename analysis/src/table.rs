@@ -431,6 +431,33 @@ impl Column {
         }
     }
 
+    /// The column with the rows of another of its kind and levels after its own; without one, with `rows`
+    /// missing values. `None`: it is of another kind.
+    pub(crate) fn followed_by(self, other: Option<&Self>, rows: usize) -> Option<Self> {
+        Some(match (self, other) {
+            (Self::Number(mut values), None) => {
+                values.resize(values.len() + rows, f64::NAN);
+                Self::Number(values)
+            }
+            (Self::Category { mut codes, levels }, None) => {
+                codes.resize(codes.len() + rows, MISSING);
+                Self::Category { codes, levels }
+            }
+            (Self::Number(mut values), Some(Self::Number(other))) => {
+                values.extend(other);
+                Self::Number(values)
+            }
+            (Self::Category { mut codes, levels }, Some(Self::Category { codes: other, levels: others })) => {
+                if levels != *others {
+                    return None;
+                }
+                codes.extend(other);
+                Self::Category { codes, levels }
+            }
+            _ => return None,
+        })
+    }
+
     /// The rows at these places, in this order.
     pub fn take(&self, rows: &[usize]) -> Self {
         match self {

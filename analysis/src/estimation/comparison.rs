@@ -15,7 +15,9 @@ use crate::table::MISSING;
 /// One numeric column of `of`.
 fn outcome(context: &Context) -> Result<Variable, EstimationError> {
     match context.of()? {
-        [name] => Ok(Variable { name: name.clone(), kind: Kind::Number(context.number(name)?) }),
+        [name] => {
+            Ok(Variable { name: name.clone(), category: None, kind: Kind::Number(context.number(name)?) })
+        }
         many => Err(EstimationError::Choice { field: "of", value: many.join(", "), offered: "one column" }),
     }
 }
@@ -61,14 +63,14 @@ pub(crate) fn ttest(context: &Context) -> Result<Answer, EstimationError> {
         None => None,
         Some(name) => {
             let (codes, levels) = context.category(name)?;
-            Some(Variable { name: name.clone(), kind: Kind::Category { codes, levels } })
+            Some(Variable { name: name.clone(), category: None, kind: Kind::Category { codes, levels } })
         }
     };
     let kept = context.complete(&std::iter::once(&outcome).chain(by.as_ref()).collect::<Vec<_>>())?;
     let mut rows = Vec::new();
     for group in 0..context.groups.labels.len() {
         let (codes, levels) = match &by {
-            Some(Variable { name, kind: Kind::Category { codes, .. } }) => {
+            Some(Variable { name, category: None, kind: Kind::Category { codes, .. } }) => {
                 groups_of(name, codes, &kept, group, true)?
             }
             _ => {
@@ -123,7 +125,8 @@ pub(crate) fn ranktest(context: &Context) -> Result<Answer, EstimationError> {
     let Kind::Number(values) = &outcome.kind else { return Err(EstimationError::EmptyDomain) };
     let name = context.needed(context.request.groups.as_deref(), "groups")?;
     let (codes, levels) = context.category(name)?;
-    let by = Variable { name: name.into(), kind: Kind::Category { codes: codes.clone(), levels } };
+    let by =
+        Variable { name: name.into(), category: None, kind: Kind::Category { codes: codes.clone(), levels } };
     let kept = context.complete(&[&outcome, &by])?;
     let mut rows = Vec::new();
     for group in 0..context.groups.labels.len() {

@@ -51,9 +51,11 @@ pub(crate) struct Groups {
     pub df: Vec<f64>,
 }
 
-/// One column of a request.
+/// One column of a request, or one category of it.
 pub(crate) struct Variable {
     pub name: String,
+    /// The category whose share the numbers are, where rows stand for many.
+    pub category: Option<String>,
     pub kind: Kind,
 }
 
@@ -105,6 +107,19 @@ impl<'a> Context<'a> {
         Ok(Self { survey, request, groups, full: request.covariance || base, critical })
     }
 
+    /// A column as a variable, or as one a category.
+    pub fn variables(&self, name: &str) -> Result<Vec<Variable>, EstimationError> {
+        if let Some(shares) = self.survey.collapsed.as_ref().and_then(|c| c.shares.get(name)) {
+            let of = |(category, shares): &(String, Vec<f64>)| Variable {
+                name: name.into(),
+                category: Some(category.clone()),
+                kind: Kind::Number(shares.clone()),
+            };
+            return Ok(shares.iter().map(of).collect());
+        }
+        Ok(vec![self.variable(name)?])
+    }
+
     /// A column as a variable.
     pub fn variable(&self, name: &str) -> Result<Variable, EstimationError> {
         let kind = match self.survey.table.column(name)? {
@@ -113,7 +128,7 @@ impl<'a> Context<'a> {
                 Kind::Category { codes: codes.clone(), levels: levels.clone() }
             }
         };
-        Ok(Variable { name: name.into(), kind })
+        Ok(Variable { name: name.into(), category: None, kind })
     }
 
     /// A numeric column. Error: it holds text.
@@ -224,10 +239,14 @@ impl<'a> Context<'a> {
 
     /// Counts respondents and PSUs that are really behind a figure: rows whose code is `wanted`.
     pub fn count(&self, codes: &[u32], groups: usize) -> Vec<(usize, usize)> {
+        let psus = self.survey.design.psus();
+        // Groups of rows stand in the order of their units: each unit is then met once.
+        let in_order = psus.is_sorted();
         let mut rows = vec![0_usize; groups];
         let mut last = vec![MISSING; groups];
+        let mut met = vec![0_usize; groups];
         let mut pairs: Vec<Vec<u32>> = vec![Vec::new(); groups];
-        let places = codes.iter().zip(self.survey.design.psus()).zip(&self.survey.weights);
+        let places = codes.iter().zip(psus).zip(&self.survey.weights);
         for (row, ((code, psu), weight)) in places.enumerate() {
             if *code == MISSING || *weight == 0.0 {
                 continue;
@@ -236,17 +255,20 @@ impl<'a> Context<'a> {
             rows[group] += self.survey.rows_behind(row);
             if last[group] != *psu {
                 last[group] = *psu;
-                pairs[group].push(*psu);
+                met[group] += 1;
+                if !in_order {
+                    pairs[group].push(*psu);
+                }
             }
         }
-        rows.into_iter()
-            .zip(pairs)
-            .map(|(rows, mut psus)| {
+        if !in_order {
+            for (met, psus) in met.iter_mut().zip(&mut pairs) {
                 psus.sort_unstable();
                 psus.dedup();
-                (rows, psus.len())
-            })
-            .collect()
+                *met = psus.len();
+            }
+        }
+        rows.into_iter().zip(met).collect()
     }
 
     /// Runs an estimate for all groups together, or for each alone where strata left with one PSU in
@@ -369,22 +391,21 @@ impl Groups {
                     .collect()
             })
             .collect();
-        let mut rows = vec![Vec::new(); seen.len()];
         let dense: Vec<u32> = codes
             .iter()
-            .enumerate()
-            .map(|(row, code)| {
-                if *code == u64::MAX {
-                    return MISSING;
-                }
-                let place = match place_of.is_empty() {
-                    true => seen.partition_point(|s| s < code),
-                    false => place_of[*code as usize] as usize,
-                };
-                rows[place].push(row);
-                place as u32
+            .map(|code| match place_of.is_empty() {
+                _ if *code == u64::MAX => MISSING,
+                true => seen.partition_point(|s| s < code) as u32,
+                false => place_of[*code as usize],
             })
             .collect();
+        let of_units = &dense[..survey.rows()];
+        let mut sizes = vec![0_usize; seen.len()];
+        of_units.iter().filter(|place| **place != MISSING).for_each(|place| sizes[*place as usize] += 1);
+        let mut rows: Vec<Vec<usize>> = sizes.into_iter().map(Vec::with_capacity).collect();
+        for (row, place) in of_units.iter().enumerate().filter(|(_, place)| **place != MISSING) {
+            rows[*place as usize].push(row);
+        }
         let df = rows.iter().map(|rows| survey.degrees(rows)).collect();
         let behind = |rows: &Vec<usize>| {
             let weighted = rows.iter().filter(|row| survey.weights[**row] > 0.0);

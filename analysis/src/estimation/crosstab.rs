@@ -22,7 +22,7 @@ impl Cells {
         let variable = |name: &str| -> Result<(Variable, Vec<u32>, Vec<String>), EstimationError> {
             let (codes, levels) = context.category(name)?;
             let kind = Kind::Category { codes: codes.clone(), levels: levels.clone() };
-            Ok((Variable { name: name.into(), kind }, codes, levels))
+            Ok((Variable { name: name.into(), category: None, kind }, codes, levels))
         };
         let (rows, row_codes, row_levels) =
             variable(context.needed(context.request.rows.as_deref(), "rows")?)?;
@@ -38,13 +38,35 @@ impl Cells {
     }
 }
 
-/// A share's parts: which cells are above and below the line; counts have nothing below.
+/// Cells that are summed.
+#[derive(Clone, Copy)]
+enum Part {
+    Cell(usize),
+    Row(usize),
+    Col(usize),
+    All,
+}
+
+impl Part {
+    /// Its cells in a table of r × c.
+    fn cells(self, r: usize, c: usize) -> impl Iterator<Item = usize> + Clone {
+        let (first, step, count) = match self {
+            Self::Cell(cell) => (cell, 1, 1),
+            Self::Row(row) => (row * c, 1, c),
+            Self::Col(col) => (col, c, r),
+            Self::All => (0, 1, r * c),
+        };
+        (0..count).map(move |i| first + i * step)
+    }
+}
+
+/// A share's parts: what is above and below the line; counts have nothing below.
 struct Share {
     row: Option<usize>,
     col: Option<usize>,
     measure: &'static str,
-    above: Vec<usize>,
-    below: Vec<usize>,
+    above: Part,
+    below: Option<Part>,
 }
 
 /// Counts and shares of every cell, then of the margins.
@@ -54,14 +76,33 @@ pub(crate) fn table(context: &Context) -> Result<Answer, EstimationError> {
     let size = r * c;
     let shares = shares(r, c);
     let estimated = context.in_groups(&cells.kept, shares.len(), |codes, groups| {
-        let crossed: Vec<u32> = codes
-            .iter()
-            .zip(&cells.cell)
-            .map(|(g, cell)| if *g == MISSING { MISSING } else { g * size as u32 + cell })
-            .collect();
-        let blocks = [Block { values: None, codes: crossed.into(), levels: groups * size }];
-        let sum =
-            |t: &[f64], g: usize, places: &[usize]| -> f64 { places.iter().map(|p| t[g * size + p]).sum() };
+        let crossed = |levels: usize, level: &dyn Fn(u32) -> u32| -> Vec<u32> {
+            let of = |(g, cell): (&u32, &u32)| {
+                if *g == MISSING { MISSING } else { g * levels as u32 + level(*cell) }
+            };
+            codes.iter().zip(&cells.cell).map(of).collect()
+        };
+        // The margins have totals of their own, so that the derivative of a share has two entries.
+        let by_cell = crossed(size, &|cell| cell);
+        let by_row = crossed(r, &|cell| cell / c as u32);
+        let by_col = crossed(c, &|cell| cell % c as u32);
+        let block = |codes, levels| Block { values: None, codes, levels: groups * levels };
+        let blocks = [
+            block(by_cell.into(), size),
+            block(by_row.into(), r),
+            block(by_col.into(), c),
+            block(codes.into(), 1),
+        ];
+        let place = |g: usize, part: Part| match part {
+            Part::Cell(cell) => g * size + cell,
+            Part::Row(row) => groups * size + g * r + row,
+            Part::Col(col) => groups * (size + r) + g * c + col,
+            Part::All => groups * (size + r + c) + g,
+        };
+        // The figures themselves are sums of cells, so that margins are exactly what the cells add up to.
+        let sum = |t: &[f64], g: usize, part: Part| -> f64 {
+            part.cells(r, c).map(|cell| t[g * size + cell]).sum()
+        };
         context.survey.smooth(
             &blocks,
             false,
@@ -69,8 +110,8 @@ pub(crate) fn table(context: &Context) -> Result<Answer, EstimationError> {
                 (0..groups)
                     .flat_map(|g| shares.iter().map(move |s| (g, s)))
                     .map(|(g, s)| {
-                        let above = sum(t, g, &s.above);
-                        if s.below.is_empty() { above } else { above / sum(t, g, &s.below) }
+                        let above = sum(t, g, s.above);
+                        s.below.map_or(above, |below| above / sum(t, g, below))
                     })
                     .collect()
             },
@@ -78,12 +119,10 @@ pub(crate) fn table(context: &Context) -> Result<Answer, EstimationError> {
                 (0..groups)
                     .flat_map(|g| shares.iter().map(move |s| (g, s)))
                     .zip(values)
-                    .map(|((g, s), value)| {
-                        let below = if s.below.is_empty() { 1.0 } else { sum(t, g, &s.below) };
-                        let above = s.above.iter().map(|p| (g * size + p, 1.0 / below));
-                        above
-                            .chain(s.below.iter().map(|p| (g * size + p, -value / below)))
-                            .collect::<Gradient>()
+                    .map(|((g, s), value)| -> Gradient {
+                        let Some(part) = s.below else { return vec![(place(g, s.above), 1.0)] };
+                        let below = sum(t, g, part);
+                        vec![(place(g, s.above), 1.0 / below), (place(g, part), -value / below)]
                     })
                     .collect()
             },
@@ -110,7 +149,7 @@ pub(crate) fn table(context: &Context) -> Result<Answer, EstimationError> {
             row.more.insert("col".into(), level(share.col, &cells.col_levels));
             row.more.insert("measure".into(), share.measure.into());
             context.fill(&mut row, group, estimated.values[place], estimated.variance.at(place, place));
-            let counts = share.above.iter().map(|p| behind[group * size + p]);
+            let counts = share.above.cells(r, c).map(|cell| behind[group * size + cell]);
             row.answered = Some(counts.clone().map(|(n, _)| n).sum());
             // At least as many as in the cell with the most.
             row.psus = counts.map(|(_, psus)| psus).max();
@@ -121,30 +160,28 @@ pub(crate) fn table(context: &Context) -> Result<Answer, EstimationError> {
 }
 
 fn shares(r: usize, c: usize) -> Vec<Share> {
-    let all: Vec<usize> = (0..r * c).collect();
-    let of_row = |i: usize| -> Vec<usize> { (0..c).map(|j| i * c + j).collect() };
-    let of_col = |j: usize| -> Vec<usize> { (0..r).map(|i| i * c + j).collect() };
+    use Part::{All, Cell, Col, Row};
     let mut shares = Vec::new();
-    let mut push = |row, col, measure, above: &[usize], below: &[usize]| {
-        shares.push(Share { row, col, measure, above: above.to_vec(), below: below.to_vec() });
+    let mut push = |row, col, measure, above, below| {
+        shares.push(Share { row, col, measure, above, below });
     };
     for i in 0..r {
         for j in 0..c {
-            let cell = [i * c + j];
-            push(Some(i), Some(j), "count", &cell, &[]);
-            push(Some(i), Some(j), "cell", &cell, &all);
-            push(Some(i), Some(j), "row", &cell, &of_row(i));
-            push(Some(i), Some(j), "col", &cell, &of_col(j));
+            let cell = Cell(i * c + j);
+            push(Some(i), Some(j), "count", cell, None);
+            push(Some(i), Some(j), "cell", cell, Some(All));
+            push(Some(i), Some(j), "row", cell, Some(Row(i)));
+            push(Some(i), Some(j), "col", cell, Some(Col(j)));
         }
     }
     for i in 0..r {
-        push(Some(i), None, "count", &of_row(i), &[]);
-        push(Some(i), None, "cell", &of_row(i), &all);
+        push(Some(i), None, "count", Row(i), None);
+        push(Some(i), None, "cell", Row(i), Some(All));
     }
     for j in 0..c {
-        push(None, Some(j), "count", &of_col(j), &[]);
-        push(None, Some(j), "cell", &of_col(j), &all);
+        push(None, Some(j), "count", Col(j), None);
+        push(None, Some(j), "cell", Col(j), Some(All));
     }
-    push(None, None, "count", &all, &[]);
+    push(None, None, "count", All, None);
     shares
 }

@@ -75,22 +75,23 @@ fn one(
         })
         .collect();
     let size = r * c;
+    let in_group: Vec<u32> = codes.iter().map(|code| if *code == MISSING { MISSING } else { 0 }).collect();
     let shares = context.survey.smooth(
-        &[Block { values: None, codes: codes.as_slice().into(), levels: size }],
+        &[
+            Block { values: None, codes: codes.as_slice().into(), levels: size },
+            // All cells have a total of their own, so that the derivative of a share has two entries.
+            Block { values: None, codes: in_group.as_slice().into(), levels: 1 },
+        ],
         true,
         |t| {
-            let total: f64 = t.iter().sum();
-            t.iter().map(|v| v / total).collect()
+            let total: f64 = t[..size].iter().sum();
+            t[..size].iter().map(|v| v / total).collect()
         },
         |t, values| {
-            let total: f64 = t.iter().sum();
-            values
-                .iter()
-                .enumerate()
-                .map(|(i, value)| -> Gradient {
-                    (0..size).map(|j| (j, (f64::from(u8::from(i == j)) - value) / total)).collect()
-                })
-                .collect()
+            let total: f64 = t[..size].iter().sum();
+            let slopes =
+                |(i, value): (usize, &f64)| -> Gradient { vec![(i, 1.0 / total), (size, -value / total)] };
+            values.iter().enumerate().map(slopes).collect()
         },
     )?;
     let p = &shares.values;
@@ -122,8 +123,9 @@ fn one(
                 })
                 .sum::<f64>();
         let effects = design_effects(p, v, r, c, scaled_to)?;
-        let trace: f64 = effects.iter().sum();
-        let squares: f64 = effects.iter().map(|e| e * e).sum();
+        // The sums of the eigenvalues and of their squares need no eigenvalue.
+        let trace = effects.trace();
+        let squares: f64 = effects.values.iter().map(|e| e * e).sum();
         match test {
             "F" => {
                 let d0 = trace * trace / squares;
@@ -137,11 +139,12 @@ fn one(
             // The denominator has the degrees of freedom of the F form.
             "lincom" => {
                 let below = trace * trace / squares * nu;
+                let effects = effects.symmetric_eigenvalues();
                 (pearson, Value::Null, weighted_f_upper(pearson, &effects, below)?)
             }
             _ => {
                 let below = trace * trace / squares * nu;
-                (pearson, Value::Null, saddlepoint_upper(pearson, &effects, below))
+                (pearson, Value::Null, saddlepoint_upper(pearson, &effects.symmetric_eigenvalues(), below))
             }
         }
     };
@@ -152,16 +155,13 @@ fn one(
     row.more.insert("value".into(), value.into());
     row.more.insert("p_value".into(), p_value.into());
     row.answered = Some(n);
-    row.psus = Some(
-        context.count(&codes.iter().map(|c| if *c == MISSING { MISSING } else { 0 }).collect::<Vec<_>>(), 1)
-            [0]
-        .1,
-    );
+    row.psus = Some(context.count(&in_group, 1)[0].1);
     Ok(row)
 }
 
-/// Generalised design effects: eigenvalues of (C′D⁻¹C/n)⁻¹ C′D⁻¹VD⁻¹C, with C the interaction contrasts.
-fn design_effects(p: &[f64], v: &Matrix, r: usize, c: usize, n: f64) -> Result<Vec<f64>, EstimationError> {
+/// The symmetric matrix whose eigenvalues are the generalised design effects, those of
+/// (C′D⁻¹C/n)⁻¹ C′D⁻¹VD⁻¹C, with C the interaction contrasts.
+fn design_effects(p: &[f64], v: &Matrix, r: usize, c: usize, n: f64) -> Result<Matrix, EstimationError> {
     let size = r * c;
     let k = (r - 1) * (c - 1);
     let contrast = Matrix::from_fn(size, k, |cell, column| {
@@ -187,7 +187,7 @@ fn design_effects(p: &[f64], v: &Matrix, r: usize, c: usize, n: f64) -> Result<V
     let factor = simple.cholesky().ok_or(EstimationError::SingularTest)?;
     let half = factor.solve(&actual).ok_or(EstimationError::SingularTest)?;
     let whole = factor.solve(&half.transposed()).ok_or(EstimationError::SingularTest)?;
-    Ok(Matrix::from_fn(k, k, |i, j| n * 0.5 * (whole.at(i, j) + whole.at(j, i))).symmetric_eigenvalues())
+    Ok(Matrix::from_fn(k, k, |i, j| n * 0.5 * (whole.at(i, j) + whole.at(j, i))))
 }
 
 /// Quadratic form of N_ij − N_i N_j / N over all but the last row and column.

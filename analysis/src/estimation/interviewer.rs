@@ -16,7 +16,7 @@ use crate::table::MISSING;
 pub(crate) fn icc(context: &Context) -> Result<Answer, EstimationError> {
     let category = |name: &str| -> Result<Variable, EstimationError> {
         let (codes, levels) = context.category(name)?;
-        Ok(Variable { name: name.into(), kind: Kind::Category { codes, levels } })
+        Ok(Variable { name: name.into(), category: None, kind: Kind::Category { codes, levels } })
     };
     let outcomes: Vec<Variable> =
         context.of()?.iter().map(|name| context.variable(name)).collect::<Result<_, _>>()?;

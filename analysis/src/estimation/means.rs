@@ -38,8 +38,9 @@ fn block<'a>(variable: &'a Variable, codes: &'a [u32], groups: usize) -> Block<'
 
 /// Mean and total of numeric columns and of the levels of categories.
 pub(crate) fn means(context: &Context) -> Result<Answer, EstimationError> {
-    let variables: Vec<Variable> =
-        context.of()?.iter().map(|name| context.variable(name)).collect::<Result<_, _>>()?;
+    let variables: Vec<Vec<Variable>> =
+        context.of()?.iter().map(|name| context.variables(name)).collect::<Result<_, _>>()?;
+    let variables: Vec<Variable> = variables.into_iter().flatten().collect();
     let kept = context.complete(&variables.iter().collect::<Vec<_>>())?;
     let is_mean = context.request.statistic == Statistic::Mean;
     let per_group: usize = variables.iter().map(width).sum();
@@ -85,6 +86,7 @@ pub(crate) fn means(context: &Context) -> Result<Answer, EstimationError> {
             for level in 0..width(variable) {
                 let mut row = context.row(group);
                 row.variable = Some(variable.name.clone());
+                row.category = variable.category.clone();
                 if let Kind::Category { levels, .. } = &variable.kind {
                     row.category = Some(levels[level].clone());
                 }
@@ -123,7 +125,10 @@ fn design_variances(
             Some(match &variable.kind {
                 Kind::Number(values) => {
                     let inside = survey.within(&variable.name, &variable.name);
-                    let within = |row: usize| inside.map_or(0.0, |w| w[row]);
+                    let within = |row: usize| match variable.category {
+                        Some(_) => values[row] * (1.0 - values[row]),
+                        None => inside.map_or(0.0, |w| w[row]),
+                    };
                     spreads(|row| values[row], within, kept, survey, groups).iter().map(of).collect()
                 }
                 Kind::Category { codes, levels } => {
@@ -162,7 +167,7 @@ pub(crate) fn ratio(context: &Context) -> Result<Answer, EstimationError> {
     field(&request.numerator, "numerator")?;
     field(&request.denominator, "denominator")?;
     let number = |name: &String| -> Result<Variable, EstimationError> {
-        Ok(Variable { name: name.clone(), kind: Kind::Number(context.number(name)?) })
+        Ok(Variable { name: name.clone(), category: None, kind: Kind::Number(context.number(name)?) })
     };
     let above: Vec<Variable> = request.numerator.iter().map(number).collect::<Result<_, _>>()?;
     let below: Vec<Variable> = request.denominator.iter().map(number).collect::<Result<_, _>>()?;

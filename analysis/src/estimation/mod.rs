@@ -97,7 +97,8 @@ pub fn run(plan: &Plan, folder: &Path) -> Result<Results, EstimationError> {
     if needs_rows {
         return answer_plan(Cow::Owned(read_data(plan, folder)?), plan, Some(folder));
     }
-    if let Some(results) = grouped::from_file(plan, folder) {
+    // On a thread of the pool, so that the work is not handed over and waited for at every step.
+    if let (Some(results), ()) = rayon::join(|| grouped::from_file(plan, folder), || ()) {
         return Ok(results);
     }
     let answer =
@@ -187,7 +188,6 @@ fn answer_survey(survey: &Survey, plan: &Plan) -> Result<Results, EstimationErro
             Some(answer) => answer,
             None => contrast::contrast(request, &answers).map_err(|e| within(request, e))?,
         };
-        results.results.extend(answer.rows.iter().cloned());
         if request.covariance
             && let Some(matrix) = &answer.covariance
         {
@@ -196,6 +196,7 @@ fn answer_survey(survey: &Survey, plan: &Plan) -> Result<Results, EstimationErro
         }
         answers.push((&request.id, answer));
     }
+    results.results = answers.into_iter().flat_map(|(_, answer)| answer.rows).collect();
     Ok(results)
 }
 

@@ -9,7 +9,9 @@ fn numbers(context: &Context) -> Result<Vec<Variable>, EstimationError> {
     context
         .of()?
         .iter()
-        .map(|name| Ok(Variable { name: name.clone(), kind: Kind::Number(context.number(name)?) }))
+        .map(|name| {
+            Ok(Variable { name: name.clone(), category: None, kind: Kind::Number(context.number(name)?) })
+        })
         .collect()
 }
 

@@ -119,7 +119,7 @@ pub(super) fn binary(context: &Context, of: &str) -> Result<Variable, Estimation
     if let Some(value) = values.iter().find(|v| !v.is_nan() && **v != 0.0 && **v != 1.0) {
         return Err(EstimationError::NotBinary { column: of.into(), value: *value });
     }
-    Ok(Variable { name: of.into(), kind: Kind::Number(values) })
+    Ok(Variable { name: of.into(), category: None, kind: Kind::Number(values) })
 }
 
 pub(crate) struct Sample {

@@ -46,7 +46,9 @@ pub(crate) fn quantile(context: &Context) -> Result<Answer, EstimationError> {
     let names = context.of()?;
     let columns: Vec<Variable> = names
         .iter()
-        .map(|name| Ok(Variable { name: name.clone(), kind: Kind::Number(context.number(name)?) }))
+        .map(|name| {
+            Ok(Variable { name: name.clone(), category: None, kind: Kind::Number(context.number(name)?) })
+        })
         .collect::<Result<_, EstimationError>>()?;
     let kept = context.complete(&columns.iter().collect::<Vec<_>>())?;
     let groups = context.groups.labels.len();

@@ -18,7 +18,7 @@ use super::replicates::Replicates;
 use super::result::DesignSummary;
 use super::{EstimationError, prepare};
 use crate::sql::Expression;
-use crate::table::{MISSING, Table};
+use crate::table::{Column, MISSING, Table};
 use crate::weighting;
 use crate::weighting::auxiliary::Projection;
 
@@ -34,9 +34,15 @@ pub(crate) struct Survey {
     /// Rows are totals of many rows of the data, grouped by another engine.
     pub collapsed: Option<Collapsed>,
     corrections: Vec<Correction>,
+    /// Where the weights were adjusted on classes: the class of each of the last rows of the table. These rows
+    /// are the same data grouped by class; they are in no unit, and only the corrections read them.
+    class_of: Vec<u32>,
     /// Degrees of freedom of all rows with a weight, and how many these are.
     whole: (usize, OnceLock<f64>),
 }
+
+/// The categories of a column in order, each with a value a row.
+pub(crate) type Shares = Vec<(String, Vec<f64>)>;
 
 /// What is behind each row where another engine grouped the data; values are then weighted means.
 #[derive(Debug, Default)]
@@ -45,8 +51,26 @@ pub(crate) struct Collapsed {
     pub counts: Vec<usize>,
     /// Weighted covariance of two columns among them; each pair once, in the order of the alphabet.
     pub within: HashMap<(String, String), Vec<f64>>,
+    /// Of columns that the rows were not grouped by: each category in order with its share of the row's weight.
+    pub shares: HashMap<String, Shares>,
     /// The design's weights are those of a single row, still to be multiplied by the counts.
     pub weights_of_one: bool,
+}
+
+/// The data grouped by the classes of adjustments that are done, beside their grouping by unit.
+pub(crate) struct Crossed {
+    pub table: Table,
+    pub weights: Vec<f64>,
+    /// As in [`Collapsed`].
+    pub shares: HashMap<String, Shares>,
+    /// Class of every row.
+    pub class_of: Vec<u32>,
+    /// Of each calibration, a row a class.
+    pub projections: Vec<Projection>,
+    /// Of each calibration: Σ after × z, by the number of a unit.
+    pub unit_totals: Vec<Vec<f64>>,
+    /// Number of the unit of every row of the survey.
+    pub units: Vec<u32>,
 }
 
 /// A projection with its parts summed to units, so that no row is touched again.
@@ -75,12 +99,19 @@ struct Part {
 }
 
 impl Part {
-    fn of(block: &Block, units: &Stage, weights: &[f64], corrections: &[Correction]) -> Self {
+    fn of(
+        block: &Block,
+        units: &Stage,
+        weights: &[f64],
+        corrections: &[Correction],
+        class_of: &[u32],
+    ) -> Self {
         let levels = block.levels;
         let mut all = vec![0.0; levels];
         let mut sums = Matrix::zeros(units.count(), levels);
         let mut crossed: Vec<Matrix> =
             corrections.iter().map(|c| Matrix::zeros(c.projection.auxiliary.width(), levels)).collect();
+        let rows = units.units.len();
         for (row, code) in block.codes.iter().enumerate() {
             if *code == MISSING {
                 continue;
@@ -90,11 +121,18 @@ impl Part {
             if x == 0.0 {
                 continue;
             }
-            all[column] += x;
-            sums.values[units.units[row] as usize * levels + column] += x;
+            if row < rows {
+                all[column] += x;
+                sums.values[units.units[row] as usize * levels + column] += x;
+            }
+            let class = match row.checked_sub(rows) {
+                Some(place) => class_of[place] as usize,
+                None if class_of.is_empty() => row,
+                None => continue,
+            };
             for (correction, crossed) in corrections.iter().zip(&mut crossed) {
-                let scaled = x * correction.projection.multiplier[row];
-                correction.projection.auxiliary.each(row, |q, z| {
+                let scaled = x * correction.projection.multiplier[class];
+                correction.projection.auxiliary.each(class, |q, z| {
                     crossed.values[q * levels + column] += scaled * z;
                 });
             }
@@ -155,21 +193,69 @@ impl Survey {
             replicates,
             collapsed,
             corrections,
+            class_of: Vec::new(),
             whole,
         })
     }
 
+    /// The survey whose weights are already adjusted, with what its errors need to know of that. `plan`: its
+    /// `where` is applied to the classes too.
+    pub fn with_classes(mut self, crossed: Crossed, plan: &Plan) -> Result<Self, EstimationError> {
+        let mut domain: Vec<bool> = crossed.weights.iter().map(|w| *w != 0.0).collect();
+        if let Some(condition) = &plan.r#where {
+            let holds = Expression::parse(condition)?.holds(&crossed.table)?;
+            domain.iter_mut().zip(holds).for_each(|(d, h)| *d &= h);
+        }
+        let columns: Vec<(String, Column)> = std::mem::take(&mut self.table)
+            .into_columns()
+            .map(|(name, column)| {
+                let column = column.followed_by(crossed.table.get(&name), domain.len());
+                column.map(|column| (name.clone(), column)).ok_or(EstimationError::EmptyDomain)
+            })
+            .collect::<Result<_, _>>()?;
+        self.table = Table::from_columns(columns)?;
+        if let Some(collapsed) = &mut self.collapsed {
+            collapsed.counts.resize(collapsed.counts.len() + domain.len(), 0);
+            for (name, levels) in &mut collapsed.shares {
+                let others = crossed.shares.get(name).into_iter().flatten();
+                levels.iter_mut().zip(others).for_each(|((_, own), (_, other))| own.extend(other));
+            }
+        }
+        let units = &self.design.stages[self.design.stages.len() - 1];
+        for (projection, by_number) in crossed.projections.into_iter().zip(crossed.unit_totals) {
+            let q = projection.auxiliary.width();
+            let mut unit_totals = Matrix::zeros(units.count(), q);
+            for (unit, number) in units.units.iter().zip(&crossed.units) {
+                let (to, from) = (*unit as usize * q, *number as usize * q);
+                unit_totals.values[to..to + q].copy_from_slice(&by_number[from..from + q]);
+            }
+            let classes = projection.after.len();
+            let earlier = earlier_products(&projection, &self.corrections, 0..classes);
+            self.corrections.push(Correction { projection, unit_totals, earlier });
+        }
+        self.domain.extend(domain);
+        self.weights.extend(crossed.weights);
+        self.class_of = crossed.class_of;
+        Ok(self)
+    }
+
     /// The design as it is reported.
     pub fn summary(&self) -> DesignSummary {
-        let alive: Vec<usize> = (0..self.weights.len()).filter(|row| self.weights[*row] != 0.0).collect();
-        let (psus, strata) = self.design.touched(alive.iter().copied());
+        let weights = &self.weights[..self.rows()];
+        let alive: Vec<usize> = (0..weights.len()).filter(|row| weights[*row] != 0.0).collect();
+        let (psus, strata) = self.touched(&alive);
         DesignSummary {
-            n: (0..self.weights.len()).map(|row| self.rows_behind(row)).sum(),
+            n: (0..weights.len()).map(|row| self.rows_behind(row)).sum(),
             psus,
             strata,
             df: self.degrees(&alive),
-            sum_of_weights: self.weights.iter().sum(),
+            sum_of_weights: weights.iter().sum(),
         }
+    }
+
+    /// Rows that lie in a unit; the table may have others, after them.
+    pub fn rows(&self) -> usize {
+        self.design.rows()
     }
 
     /// Rows of the data behind a row: 1 unless another engine grouped them.
@@ -184,12 +270,20 @@ impl Survey {
         within.get(&(pair.0.to_owned(), pair.1.to_owned())).map(Vec::as_slice)
     }
 
+    /// PSUs and strata that the rows, each once, touch.
+    fn touched(&self, rows: &[usize]) -> (usize, usize) {
+        match rows.len() == self.rows() {
+            true => (self.design.psu_count(), self.design.stratum_names.len()),
+            false => self.design.touched(rows.iter().copied()),
+        }
+    }
+
     /// Degrees of freedom of a domain given by its rows.
     pub fn degrees(&self, rows: &[usize]) -> f64 {
         let compute = || match &self.replicates {
             Some(replicates) => replicates.degrees(rows),
             None => {
-                let (psus, strata) = self.design.touched(rows.iter().copied());
+                let (psus, strata) = self.touched(rows);
                 psus as f64 - strata as f64
             }
         };
@@ -213,7 +307,8 @@ impl Survey {
         let units = &self.design.stages[self.design.stages.len() - 1];
         let corrections: &[Correction] = if residualise { &self.corrections } else { &[] };
         // Blocks side by side, each in row order: the sums do not depend on the number of threads.
-        let parts: Vec<Part> = blocks.par_iter().map(|b| Part::of(b, units, weights, corrections)).collect();
+        let parts: Vec<Part> =
+            blocks.par_iter().map(|b| Part::of(b, units, weights, corrections, &self.class_of)).collect();
         let k: usize = blocks.iter().map(|b| b.levels).sum();
         let mut all = Vec::with_capacity(k);
         let mut sums = Matrix::zeros(units.count(), k);
@@ -300,6 +395,9 @@ impl Survey {
         }
         let mut present = vec![false; self.design.psu_count()];
         for block in blocks {
+            if present.iter().all(|p| *p) {
+                break;
+            }
             for ((code, psu), weight) in block.codes.iter().zip(self.design.psus()).zip(&self.weights) {
                 if *code != MISSING && *weight != 0.0 {
                     present[*psu as usize] = true;
@@ -350,20 +448,28 @@ fn correction_sums(
 ) -> (Matrix, Vec<Matrix>) {
     let q = projection.auxiliary.width();
     let mut unit_totals = Matrix::zeros(units.count(), q);
-    let mut earlier: Vec<Matrix> =
-        built.iter().map(|b| Matrix::zeros(q, b.projection.auxiliary.width())).collect();
-    for row in rows {
+    for row in rows.clone() {
         let (unit, after) = (units.units[row] as usize, projection.after[row]);
-        projection.auxiliary.each(row, |column, z| {
-            unit_totals.values[unit * q + column] += after * z;
-            for (matrix, before) in earlier.iter_mut().zip(built) {
-                let scaled = projection.multiplier[row] * z * before.projection.after[row];
-                let width = before.projection.auxiliary.width();
-                before.projection.auxiliary.each(row, |other, value| {
+        projection.auxiliary.each(row, |column, z| unit_totals.values[unit * q + column] += after * z);
+    }
+    (unit_totals, earlier_products(projection, built, rows))
+}
+
+/// Z′ diag(multiplier) (after × Zᵢ) for each earlier projection i, over some of the rows.
+fn earlier_products(projection: &Projection, built: &[Correction], rows: Range<usize>) -> Vec<Matrix> {
+    let of = |before: &Correction| {
+        let before = &before.projection;
+        let width = before.auxiliary.width();
+        let mut matrix = Matrix::zeros(projection.auxiliary.width(), width);
+        for row in rows.clone() {
+            projection.auxiliary.each(row, |column, z| {
+                let scaled = projection.multiplier[row] * z * before.after[row];
+                before.auxiliary.each(row, |other, value| {
                     matrix.values[column * width + other] += scaled * value;
                 });
-            }
-        });
-    }
-    (unit_totals, earlier)
+            });
+        }
+        matrix
+    };
+    built.iter().map(of).collect()
 }

@@ -22,7 +22,7 @@ impl Design {
         full: bool,
     ) -> Result<Matrix, EstimationError> {
         let p = totals.columns;
-        let mut sum = Accumulator { matrix: Matrix::zeros(p, p), full };
+        let mut sum = Accumulator { matrix: Matrix::zeros(p, p), full, deviations: Vec::with_capacity(p) };
         if let Some(form) = &self.pps {
             form.add(totals, &mut sum);
             return Ok(sum.finish());
@@ -149,23 +149,25 @@ impl Design {
 struct Accumulator {
     matrix: Matrix,
     full: bool,
+    /// Those of one unit.
+    deviations: Vec<f64>,
 }
 
 impl Accumulator {
     fn add(&mut self, values: &[f64], centre: &[f64], weight: f64) {
         let p = values.len();
-        for i in 0..p {
-            let x = weight * (values[i] - centre[i]);
+        self.deviations.clear();
+        self.deviations.extend(values.iter().zip(centre).map(|(value, centre)| value - centre));
+        for (i, deviation) in self.deviations.iter().enumerate() {
+            let x = weight * deviation;
             if x == 0.0 {
                 continue;
             }
             let row = &mut self.matrix.values[i * p..(i + 1) * p];
             if self.full {
-                for j in 0..=i {
-                    row[j] += x * (values[j] - centre[j]);
-                }
+                row.iter_mut().zip(&self.deviations[..=i]).for_each(|(sum, other)| *sum += x * other);
             } else {
-                row[i] += x * (values[i] - centre[i]);
+                row[i] += x * deviation;
             }
         }
     }

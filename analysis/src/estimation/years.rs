@@ -312,7 +312,8 @@ impl Wave {
             return Err(EstimationError::Choice {
                 field: "statistic",
                 value: context.word().into(),
-                offered: "mean, total, proportion, ratio and contrast in a plan of waves",
+                offered: "mean, total, proportion, ratio and contrast in a plan of waves; ask anything else of each \
+                          wave in a plan of its own, or of one file that holds all waves, with \"by\": \"wave\"",
             });
         }
         let answer = super::answer(survey, request, true)?;

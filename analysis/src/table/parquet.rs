@@ -18,6 +18,9 @@ use super::{Column, MISSING, Table, TableError, Types, normalise};
 /// Rows that are decoded at once: small enough for the caches' sake, large enough to be worth a task.
 const BATCH: usize = 1 << 18;
 
+type Bytes = <pl::Int8Type as pl::PolarsDataType>::Array;
+type Shorts = <pl::Int16Type as pl::PolarsDataType>::Array;
+
 /// A Parquet file, opened: its columns' names and its batches, no values yet.
 #[derive(Debug)]
 pub(crate) struct ParquetFile {
@@ -45,8 +48,13 @@ pub(crate) struct Chunk(Stored);
 #[derive(Debug)]
 enum Stored {
     Native(pl::Series),
+    /// Whole numbers of 32 bits in the file, all of which need no more than 8 or 16.
+    Narrow(pl::ArrayRef),
     Numbers(Vec<f64>),
-    Text { codes: Vec<u32>, levels: Vec<String> },
+    Text {
+        codes: Vec<u32>,
+        levels: Vec<String>,
+    },
 }
 
 /// The values of a [`Chunk`]. Whole numbers have no missing ones; among reals NaN is missing.
@@ -92,9 +100,43 @@ pub(crate) use with_numbers;
 /// A number as this program counts: in double precision.
 pub(crate) trait Number: Copy + Send + Sync {
     fn real(self) -> f64;
+
+    /// The least and the greatest; `None` where the type is not of whole numbers in the range of `i64`.
+    fn bounds(_numbers: &[Self]) -> Option<(i64, i64)> {
+        None
+    }
+
+    /// How far a whole number lies above `low`.
+    fn above(self, low: i64) -> u32 {
+        (self.real() as i64).wrapping_sub(low) as u32
+    }
 }
 
-macro_rules! numbers {
+macro_rules! whole_numbers {
+    ($($kind:ty),*) => {
+        $(impl Number for $kind {
+            #[inline(always)]
+            fn real(self) -> f64 {
+                self as f64
+            }
+
+            fn bounds(numbers: &[Self]) -> Option<(i64, i64)> {
+                let first = *numbers.first()?;
+                let widen = |(low, high): (Self, Self), v: &Self| (low.min(*v), high.max(*v));
+                let (low, high) = numbers.iter().fold((first, first), widen);
+                Some((low as i64, high as i64))
+            }
+
+            #[inline(always)]
+            fn above(self, low: i64) -> u32 {
+                (self as i64).wrapping_sub(low) as u32
+            }
+        })*
+    };
+}
+whole_numbers!(i8, i16, i32, i64, u8, u16, u32);
+
+macro_rules! other_numbers {
     ($($kind:ty),*) => {
         $(impl Number for $kind {
             #[inline(always)]
@@ -104,7 +146,7 @@ macro_rules! numbers {
         })*
     };
 }
-numbers!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+other_numbers!(u64, f32, f64);
 
 impl ParquetFile {
     /// Reads what the file says about itself. Errors: unreadable, two columns of one name.
@@ -156,30 +198,72 @@ impl ParquetFile {
 
     /// One column of one batch. Errors: unreadable, no such column, a type that is no number or text.
     pub fn read(&self, batch: &Batch, name: &str) -> Result<Chunk, TableError> {
+        let unreadable =
+            |e: pl::PolarsError| TableError::Unreadable { path: self.path.clone(), reason: e.to_string() };
         let series = match batch.group {
-            Some(group) => self.read_group(group, name),
             None => self.read_slice(&batch.rows, name),
+            Some(group) => {
+                let field = self.schema.get(name).ok_or_else(|| unreadable(missing_column(name)))?;
+                let narrow = self.narrow(group, name, field);
+                let mut arrays =
+                    self.read_group(group, name, narrow.as_ref().unwrap_or(field)).map_err(unreadable)?;
+                match (narrow, arrays.pop()) {
+                    (Some(_), Some(array)) if arrays.is_empty() && array.null_count() == 0 => {
+                        return Ok(Chunk(Stored::Narrow(array)));
+                    }
+                    (None, Some(array)) => {
+                        arrays.push(array);
+                        pl::Series::try_from((field, arrays))
+                    }
+                    _ => self.read_group(group, name, field).and_then(|a| pl::Series::try_from((field, a))),
+                }
+            }
         };
-        let unreadable = |reason: String| TableError::Unreadable { path: self.path.clone(), reason };
-        self.chunk(name, &series.map_err(|e| unreadable(e.to_string()))?)
+        self.chunk(name, &series.map_err(unreadable)?)
+    }
+
+    /// The field with the narrowest type that holds the group's values, by what the file says of them:
+    /// there is less to write and to read again.
+    fn narrow(&self, group: usize, name: &str, field: &pl::ArrowField) -> Option<pl::ArrowField> {
+        if field.dtype != pl::ArrowDataType::Int32 {
+            return None;
+        }
+        let chunk = self.metadata.row_groups[group].columns_under_root_iter(name)?.next()?;
+        let known = chunk.statistics(&self.metadata.footer_buf)?.ok()?;
+        let known = known.as_int32()?;
+        let (low, high) = (known.min_value?, known.max_value?);
+        let dtype = if i8::try_from(low).is_ok() && i8::try_from(high).is_ok() {
+            pl::ArrowDataType::Int8
+        } else if i16::try_from(low).is_ok() && i16::try_from(high).is_ok() {
+            pl::ArrowDataType::Int16
+        } else {
+            return None;
+        };
+        (known.null_count == Some(0)).then(|| pl::ArrowField { dtype, ..field.clone() })
     }
 
     /// Decodes on this thread, from the bytes of this column alone: Polars' reader would map the whole file
     /// anew and go through threads of its own.
-    fn read_group(&self, group: usize, name: &str) -> pl::PolarsResult<pl::Series> {
-        let field = self.schema.get(name).ok_or_else(|| missing_column(name))?;
+    fn read_group(
+        &self,
+        group: usize,
+        name: &str,
+        field: &pl::ArrowField,
+    ) -> pl::PolarsResult<Vec<pl::ArrayRef>> {
         let chunks = self.metadata.row_groups[group].columns_under_root_iter(name);
         let mut file = File::open(&self.path)?;
         let mut columns = Vec::new();
         for chunk in chunks.ok_or_else(|| missing_column(name))? {
             let range = chunk.byte_range();
-            let mut bytes = vec![0; (range.end - range.start) as usize];
+            let size = range.end - range.start;
+            let mut bytes = Vec::with_capacity(size as usize);
             file.seek(SeekFrom::Start(range.start))?;
-            file.read_exact(&mut bytes)?;
+            if file.by_ref().take(size).read_to_end(&mut bytes)? as u64 != size {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            }
             columns.push((chunk, bytes.into()));
         }
-        let (arrays, _) = pl::_internal::to_deserializer(columns, field.clone(), None)?;
-        pl::Series::try_from((field, arrays))
+        Ok(pl::_internal::to_deserializer(columns, field.clone(), None)?.0)
     }
 
     fn read_slice(&self, rows: &Range<usize>, name: &str) -> pl::PolarsResult<pl::Series> {
@@ -226,6 +310,14 @@ impl Chunk {
         let series = match &self.0 {
             Stored::Numbers(values) => return Values::F64(values),
             Stored::Text { codes, levels } => return Values::Text { codes, levels },
+            Stored::Narrow(array) => {
+                let any = array.as_any();
+                return match (any.downcast_ref::<Bytes>(), any.downcast_ref::<Shorts>()) {
+                    (Some(bytes), _) => Values::I8(bytes.values()),
+                    (None, Some(shorts)) => Values::I16(shorts.values()),
+                    (None, None) => Values::F64(&[]),
+                };
+            }
             Stored::Native(series) => series,
         };
         macro_rules! slice {

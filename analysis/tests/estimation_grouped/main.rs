@@ -124,6 +124,89 @@ fn a_file_of_several_batches_gives_the_same_bytes_at_any_number_of_threads() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// 200 villages × 10,560 classes are more cells than the 600,000 rows are worth: the weights are adjusted on the
+/// classes alone, and the figures and their errors are still those of the rows.
+#[test]
+fn adjustments_with_more_classes_than_can_be_crossed_with_villages_give_the_figures_of_the_rows() {
+    const ROWS: u64 = 600_000;
+    let chance = |row: u64, salt: u64| (row * 2_654_435_761 + salt * 97_003).wrapping_mul(0x9e37_79b9) >> 17;
+    let number = |f: &dyn Fn(u64) -> u64| Column::Number((0..ROWS).map(|row| f(row) as f64).collect());
+    let village = |row: u64| chance(row, 1) % 200;
+    let names = ["Dao", "Hmông", "Kinh", "Tày"];
+    let texts = (0..ROWS).map(|row| Some(names[(chance(row, 5) % 4) as usize]));
+    // A few rows have no weight.
+    let weight =
+        |row: u64| if chance(row, 3) % 997 == 0 { 0.0 } else { 1.0 + (chance(row, 3) % 1000) as f64 / 7.0 };
+    let table = Table::from_columns([
+        ("village", number(&village)),
+        ("district", number(&|row| village(row) % 8)),
+        ("weight", Column::Number((0..ROWS).map(weight).collect())),
+        ("came", number(&|row| u64::from(chance(row, 7) % 5 > 0))),
+        ("area", number(&|row| chance(row, 8) % 12)),
+        ("ethnic", Column::from_texts(texts)),
+        ("commune", number(&|row| chance(row, 9) % 110)),
+        ("q1", number(&|row| (chance(row, 4) % 5 + village(row) % 3) % 5 + 1)),
+        ("q2", number(&|row| chance(row, 6) % 7 + village(row) % 2)),
+    ])
+    .expect("the columns are of one height");
+    let folder = scratch("batches");
+    table.write_parquet(&folder.join("classes.parquet")).expect("the file can be written");
+    let totals = |column: &str, names: &mut dyn Iterator<Item = (String, f64)>| -> Vec<serde_json::Value> {
+        names.map(|(name, total)| serde_json::json!({column: name, "total": total})).collect()
+    };
+    let steps =
+        |levels: usize| (0..levels).map(move |level| (level.to_string(), (levels + level) as f64 * 1e6));
+    let sum: f64 = steps(12).map(|(_, total)| total).sum();
+    let shared = |levels: usize| {
+        let all: f64 = steps(levels).map(|(_, total)| total).sum();
+        steps(levels).map(move |(name, total)| (name, total / all * sum))
+    };
+    let ethnic =
+        names.iter().zip([0.1, 0.2, 0.3, 0.4]).map(|(name, share)| ((*name).to_owned(), share * sum));
+    let plan = serde_json::json!({
+        "data": "classes.parquet",
+        "types": {"q2": "category"},
+        "design": {"clusters": "village", "strata": "district", "weights": "weight"},
+        "adjust": [
+            {"method": "nonresponse", "responded": "came", "classes": ["area"]},
+            {"method": "poststratify", "by": ["area"], "totals": totals("area", &mut steps(12))},
+            {"method": "rake", "margins": [
+                {"by": "ethnic", "totals": totals("ethnic", &mut ethnic.clone())},
+                {"by": "commune", "totals": totals("commune", &mut shared(110))}]}],
+        "where": "q1 <= 4",
+        "requests": [
+            {"id": "m", "statistic": "mean", "of": ["q1", "q2"], "by": "ethnic", "covariance": true},
+            {"id": "all", "statistic": "total", "of": ["q1", "commune"]},
+            {"id": "r", "statistic": "ratio", "numerator": "q1", "denominator": "area", "where": "q2 > 2"},
+            {"id": "p", "statistic": "proportion", "of": "q1 >= 3", "by": "district"},
+            {"id": "t", "statistic": "table", "rows": "ethnic", "cols": "q1"},
+            {"id": "i", "statistic": "independence", "rows": "area", "cols": "q2", "test": "lincom"},
+            {"id": "c", "statistic": "contrast", "between": "m", "weights": {"q1@ethnic=Dao": 1, "q1@ethnic=Kinh": -1}}],
+    });
+    let plan = estimation::read_plan(&plan.to_string(), Path::new("plan.json")).expect("the plan is right");
+    let under = |threads: usize, plan: &Plan| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        pool.install(|| grouped::from_file(plan, &folder))
+    };
+    // `commune` and `area` are classes, whose values are no sums; those requests are asked of the rows.
+    let classes = Plan {
+        requests: plan.requests.iter().filter(|r| r.id != "all" && r.id != "r").cloned().collect(),
+        ..plan.clone()
+    };
+    for plan in [&classes, &plan] {
+        let rows = estimation::estimate(&table, plan).expect("the plan is right");
+        let results = estimation::run(plan, &folder).expect("the plan is right");
+        let (a, b): (Vec<&Row>, Vec<&Row>) =
+            (rows.results.iter().collect(), results.results.iter().collect());
+        let found = differences(&a, &b);
+        assert!(found.is_empty(), "{found:#?}");
+        assert_eq!((rows.design.n, rows.design.df), (results.design.n, results.design.df));
+    }
+    let (one, three) =
+        (under(1, &classes).expect("grouping pays"), under(3, &classes).expect("grouping pays"));
+    assert_eq!(format::json(&one), format::json(&three));
+}
+
 /// Two villages, three rows; the totals are written by hand: Σw = 5, 4 and Σwy = 16, 12.
 /// Mean (16 + 12) / 9; scores (16 − 5·28/9)/9 = 4/81 and −4/81, so se² = 2·(4/81)²·2/1.
 #[test]

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::engine::Grouped;
 use super::layout::{Key, Layout, Part, stages};
 use super::query::Columns;
-use crate::estimation::survey::{Collapsed, Survey};
-use crate::estimation::{EstimationError, Plan, Results, Row, answer_survey, check_ids};
+use super::totals::Totals;
+use crate::estimation::survey::{Collapsed, Crossed, Survey};
+use crate::estimation::{EstimationError, Plan, Results, Row, answer_survey, check_ids, prepare};
 use crate::table::{Column, Declared, Table, Types};
 
 /// Σw of a group, under a name no column of the data has.
@@ -42,34 +44,94 @@ pub(super) fn finish(
         let rows: Vec<usize> = (0..totals.height()).filter(own).collect();
         match rows.is_empty() {
             true => Err(other(format!("part {} has no row", number + 1))),
-            false => Ok(totals.take(&rows)),
+            false => {
+                let totals = read(totals.take(&rows), &layout.parts[number], &columns)?;
+                Ok(Grouped { totals, adjusted: None })
+            }
         }
     })
 }
 
-/// The results from the totals of every part. `totals`: the rows of one part, with the query's columns.
-pub(super) fn answer(
-    layout: &Layout,
+/// The totals of a part from its rows of the query's result.
+fn read<'a>(mut rows: Table, part: &'a Part, columns: &Columns) -> Result<Totals<'a>, EstimationError> {
+    let bad: f64 = rows.numbers("bad_weights")?.iter().sum();
+    if bad > 0.0 {
+        return Err(EstimationError::Design(format!(
+            "{bad} rows have a missing or impossible weight or probability; correct them before grouping"
+        )));
+    }
+    let numbers = |rows: &Table, name: &str| -> Result<Vec<f64>, EstimationError> {
+        Ok(rows.numbers(name)?.into_owned())
+    };
+    let sum = |letter: char, place: Option<usize>| format!("{letter}{}", place.map_or(0, |place| place + 1));
+    let weight = numbers(&rows, "w")?;
+    let n = rows.numbers("n")?.iter().map(|n| *n as usize).collect();
+    let of_sum = |name: &String| numbers(&rows, &sum('s', columns.sums.get_index_of(name.as_str())));
+    let sums = part.sums.iter().map(of_sum).collect::<Result<_, _>>()?;
+    let of_product = |pair| numbers(&rows, &sum('p', columns.products.get_index_of(pair)));
+    let products = part.products.iter().map(of_product).collect::<Result<_, _>>()?;
+    let mut keys = Vec::new();
+    for key in part.keys.iter().filter(|key| !matches!(key, Key::Row | Key::Weightless)) {
+        let name = sum('k', columns.keys.get_index_of(key));
+        rows.column(&name)?;
+        // Moved, not copied: there can be many groups.
+        keys.extend(rows.remove(&name).map(|column| (key, column)));
+    }
+    Ok(Totals { keys, n, weight, sums, products, shares: Vec::new(), places: Vec::new() })
+}
+
+/// The results from the totals of every part. `totals`: those of one part.
+pub(super) fn answer<'a>(
+    layout: &'a Layout,
     plan: &Plan,
     folder: &Path,
     columns: &Columns,
-    mut totals: impl FnMut(usize) -> Result<Table, EstimationError>,
+    mut totals: impl FnMut(usize) -> Result<Grouped<'a>, EstimationError>,
 ) -> Result<Results, EstimationError> {
     let mut results = Results::default();
     let mut answered: Vec<(usize, Vec<Row>)> = Vec::new();
     for (number, part) in layout.parts.iter().enumerate() {
-        let (table, collapsed) = collapse(totals(number)?, part, columns, plan)?;
-        let plan = part_plan(plan, part, columns);
-        let survey = Survey::build(Cow::Owned(table), &plan, Some(folder), Some(collapsed))?;
+        let Grouped { totals, adjusted } = totals(number)?;
+        let units: Vec<u32> = totals.places.iter().map(|(unit, _)| *unit).collect();
+        let (table, collapsed) = collapse(totals, part, columns, plan)?;
+        let mut plan = part_plan(plan, part, columns);
+        let survey = match adjusted {
+            None => Survey::build(Cow::Owned(table), &plan, Some(folder), Some(collapsed))?,
+            Some(adjusted) => {
+                plan.adjust.clear();
+                let (groups, behind) = collapse(adjusted.crossed, part, columns, &plan)?;
+                let types = std::mem::take(&mut plan.types);
+                let of = |table: &Table| {
+                    let own = types.iter().filter(|(name, _)| table.get(name).is_some());
+                    Plan { types: own.map(|(n, t)| (n.clone(), t.clone())).collect(), ..plan.clone() }
+                };
+                let (own, other) = (of(&table), of(&groups));
+                let weights = groups.numbers(WEIGHT)?.into_owned();
+                let groups = prepare(Cow::Owned(groups), &other)?;
+                let survey = Survey::build(Cow::Owned(table), &own, Some(folder), Some(collapsed))?;
+                let classes = Crossed {
+                    table: groups,
+                    weights,
+                    shares: behind.shares,
+                    class_of: adjusted.class_of,
+                    projections: adjusted.projections,
+                    unit_totals: adjusted.unit_totals,
+                    units,
+                };
+                survey.with_classes(classes, &plan)?
+            }
+        };
         let answer = answer_survey(&survey, &plan)?;
         if number == 0 {
             results.design = answer.design;
             results.warnings = answer.warnings;
         }
         results.covariances.extend(answer.covariances);
+        // The rows stand in the order of the requests.
+        let mut rows = answer.results.into_iter().peekable();
         for (place, request) in part.requests.iter().zip(&plan.requests) {
-            let rows = answer.results.iter().filter(|row| row.id == request.id).cloned().collect();
-            answered.push((*place, rows));
+            let own = std::iter::from_fn(|| rows.next_if(|row| row.id == request.id));
+            answered.push((*place, own.collect()));
         }
     }
     answered.sort_by_key(|(place, _)| *place);
@@ -113,34 +175,21 @@ fn condition_name(place: usize) -> String {
 
 /// A part's groups as rows: weight Σw, values Σwy / Σw.
 fn collapse(
-    mut part_rows: Table,
+    totals: Totals,
     part: &Part,
     columns: &Columns,
     plan: &Plan,
 ) -> Result<(Table, Collapsed), EstimationError> {
-    let bad: f64 = part_rows.numbers("bad_weights")?.iter().sum();
-    if bad > 0.0 {
-        return Err(EstimationError::Design(format!(
-            "{bad} rows have a missing or impossible weight or probability; correct them before grouping"
-        )));
-    }
-    let weight = part_rows.numbers("w")?.into_owned();
-    let counts = part_rows.numbers("n")?.iter().map(|n| *n as usize).collect();
-    // Moved, not copied: there can be many groups.
-    ["part", "bad_weights", "w", "n"].iter().for_each(|name| drop(part_rows.remove(name)));
+    let Totals { keys, n, weight, sums, products, shares, places: _ } = totals;
     let mut table = Table::default();
     // Columns that are missing where this group's mark says so.
     let mut missing: HashMap<&str, Vec<bool>> = HashMap::new();
-    for key in part.keys.iter().filter(|key| !matches!(key, Key::Row | Key::Weightless)) {
-        let Some(place) = columns.keys.get_index_of(key) else { continue };
-        let name = format!("k{}", place + 1);
-        part_rows.column(&name)?;
-        let Some(column) = part_rows.remove(&name) else { continue };
+    for (key, column) in keys {
         match key {
             Key::Row | Key::Weightless => {}
-            Key::Column(column_name) => table.push(column_name.clone(), column)?,
-            Key::Points(_, column_name) => table.push(column_name.clone(), column)?,
+            Key::Column(name) | Key::Points(_, name) => table.push(name.clone(), column)?,
             Key::Condition(text) => {
+                let place = columns.keys.get_index_of(key).unwrap_or_default();
                 table.push(condition_name(place), column.clone())?;
                 // A proportion finds its condition under its own text.
                 if table.get(text).is_none() {
@@ -148,7 +197,7 @@ fn collapse(
                 }
             }
             Key::Complete(names) => {
-                let complete = column.numbers(&name)?;
+                let complete = column.numbers("complete")?;
                 for name in names {
                     let marks = missing.entry(name).or_insert_with(|| vec![false; weight.len()]);
                     marks.iter_mut().zip(complete.iter()).for_each(|(m, c)| *m |= *c == 0.0);
@@ -156,31 +205,34 @@ fn collapse(
             }
         }
     }
+    let of_one = |name: &str, sums: &[f64]| -> Vec<f64> {
+        let marks = missing.get(name);
+        let rows = sums.iter().zip(&weight).enumerate();
+        rows.map(|(row, (sum, weight))| match marks.is_some_and(|m| m[row]) {
+            true => f64::NAN,
+            // Rows without a weight are in no domain.
+            false if *weight == 0.0 => 0.0,
+            false => sum / weight,
+        })
+        .collect()
+    };
     let mut means: HashMap<&str, Vec<f64>> = HashMap::new();
-    for name in &part.sums {
-        let Some(place) = columns.sums.get_index_of(name.as_str()) else { continue };
-        let sums = part_rows.numbers(&format!("s{}", place + 1))?;
-        let marks = missing.get(name.as_str());
-        let values: Vec<f64> = sums
-            .iter()
-            .zip(&weight)
-            .enumerate()
-            .map(|(row, (sum, weight))| match marks.is_some_and(|m| m[row]) {
-                true => f64::NAN,
-                // Rows without a weight are in no domain.
-                false if *weight == 0.0 => 0.0,
-                false => sum / weight,
-            })
-            .collect();
+    for (name, sums) in part.sums.iter().zip(&sums) {
+        let values = of_one(name, sums);
         if table.get(name).is_none() {
             table.push(name.clone(), Column::Number(values.clone()))?;
         }
         means.insert(name, values);
     }
+    let mut shares_of = HashMap::new();
+    for (key, levels) in shares {
+        if let Key::Column(name) = key {
+            let shares = levels.into_iter().map(|(level, sums)| (level, of_one(name, &sums)));
+            shares_of.insert(name.clone(), shares.collect());
+        }
+    }
     let mut within = HashMap::new();
-    for pair in &part.products {
-        let Some(place) = columns.products.get_index_of(pair) else { continue };
-        let sums = part_rows.numbers(&format!("p{}", place + 1))?;
+    for (pair, sums) in part.products.iter().zip(&products) {
         let (Some(a), Some(b)) = (means.get(pair.0.as_str()), means.get(pair.1.as_str())) else { continue };
         let covariance = (0..weight.len())
             .map(|row| {
@@ -192,5 +244,5 @@ fn collapse(
     }
     let weights_of_one = plan.design.weights.is_none() && plan.design.probabilities.is_empty();
     table.push(WEIGHT, Column::Number(weight))?;
-    Ok((table, Collapsed { counts, within, weights_of_one }))
+    Ok((table, Collapsed { counts: n, within, shares: shares_of, weights_of_one }))
 }

@@ -26,19 +26,49 @@ pub(super) enum Grouping {
 /// The parts of a plan's query; the same for the one who writes it and the one who finishes.
 pub(super) struct Layout {
     pub parts: Vec<Part>,
+    /// The classes of the adjustments, which every part has among its keys.
+    pub adjusting: Vec<Key>,
     pub left_out: Vec<String>,
     pub schema: Schema,
 }
 
 /// Requests answered from one grouping.
+#[derive(Default)]
 pub(super) struct Part {
     /// Places in the plan's list.
     pub requests: Vec<usize>,
     pub keys: Vec<Key>,
+    /// The keys that the requests and the plan's domain ask for.
+    pub own: Vec<Key>,
     /// Columns summed as Σwy.
     pub sums: Vec<String>,
     /// Pairs summed as Σwyz, each in the order of the alphabet.
     pub products: Vec<(String, String)>,
+    /// Columns whose categories each have a Σw of their own, where this program groups.
+    pub shares: Vec<Key>,
+}
+
+impl Part {
+    /// Whether the column is a classification wherever the plan and the requests of this part name it, so
+    /// that its values need not be numbers.
+    pub fn only_classifies(&self, name: &str, plan: &Plan) -> bool {
+        let is = |other: &String| other == name;
+        let number = |fpc: &ColumnOrNumber| matches!(fpc, ColumnOrNumber::Column(column) if column == name);
+        let calibrates = |adjustment: &Adjustment| match adjustment {
+            Adjustment::Calibrate { terms, .. } => terms.iter().any(is),
+            Adjustment::Nonresponse { responded, .. } => is(responded),
+            _ => false,
+        };
+        let computes = |place: &usize| {
+            let request = &plan.requests[*place];
+            let columns = request.of.iter().chain(&request.numerator).chain(&request.denominator);
+            request.formula.is_some() || columns.chain(&request.groups).any(is)
+        };
+        plan.types.contains_key(name)
+            || !(plan.design.fpc.iter().any(number)
+                || plan.adjust.iter().any(calibrates)
+                || self.requests.iter().any(computes))
+    }
 }
 
 /// One classification.
@@ -153,6 +183,7 @@ struct Needs {
     keys: Vec<Key>,
     sums: Vec<String>,
     products: Vec<(String, String)>,
+    shares: Vec<Key>,
 }
 
 impl Needs {
@@ -174,7 +205,7 @@ impl Layout {
         grouping: Grouping,
     ) -> Result<Self, EstimationError> {
         let schema = Schema::of(plan, folder)?;
-        let common = common(plan, &schema)?;
+        let (common, adjusting) = common(plan, &schema)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut left_out = Vec::new();
         // The part of every request, for the contrasts that build on it.
@@ -222,13 +253,13 @@ impl Layout {
             join(&mut parts, 0, &common, Needs::default(), grouping);
             parts[0].requests.clear();
         }
-        Ok(Self { parts, left_out, schema })
+        Ok(Self { parts, adjusting, left_out, schema })
     }
 }
 
 /// Puts a request to a part that groups alike, or opens one.
 fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, grouping: Grouping) -> usize {
-    let mut keys: Vec<Key> = common.iter().cloned().chain(own.keys).collect();
+    let mut keys: Vec<Key> = common.iter().cloned().chain(own.keys.iter().cloned()).collect();
     keys.sort();
     keys.dedup();
     // A classification is exact by itself; only other columns need sums.
@@ -236,6 +267,9 @@ fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, group
     let sums: Vec<String> = own.sums.into_iter().filter(|name| !is_key(name)).collect();
     let products: Vec<(String, String)> =
         own.products.into_iter().filter(|(a, b)| !is_key(a) && !is_key(b)).collect();
+    let (keyed, shares): (Vec<Key>, Vec<Key>) = own.shares.into_iter().partition(|key| keys.contains(key));
+    let domain = common.iter().filter(|key| matches!(key, Key::Condition(_))).cloned();
+    let asked: Vec<Key> = own.keys.into_iter().chain(keyed).chain(domain).collect();
     // Marks of a single column cost nothing where no value is missing, so they may stand together; one
     // more query over the rows would cost more.
     let stands_together =
@@ -246,7 +280,7 @@ fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, group
         lasting
     };
     let place = parts.iter().position(|part| lasting(&part.keys) == lasting(&keys)).unwrap_or_else(|| {
-        parts.push(Part { requests: Vec::new(), keys: Vec::new(), sums: Vec::new(), products: Vec::new() });
+        parts.push(Part::default());
         parts.len() - 1
     });
     let part = &mut parts[place];
@@ -257,6 +291,7 @@ fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, group
         }
     };
     keys.into_iter().for_each(|key| add(&mut part.keys, key));
+    asked.into_iter().for_each(|key| add(&mut part.own, key));
     for name in sums {
         if !part.sums.contains(&name) {
             part.sums.push(name);
@@ -267,6 +302,7 @@ fn join(parts: &mut Vec<Part>, request: usize, common: &[Key], own: Needs, group
             part.products.push(pair);
         }
     }
+    shares.into_iter().for_each(|key| add(&mut part.shares, key));
     place
 }
 
@@ -275,8 +311,8 @@ pub(super) fn stages(plan: &Plan) -> usize {
     plan.design.fpc.len().max(1).min(plan.design.clusters.len())
 }
 
-/// What every part groups by: units, strata, corrections and the classes of the adjustments.
-fn common(plan: &Plan, schema: &Schema) -> Result<Vec<Key>, EstimationError> {
+/// What every part groups by: units, strata, corrections and the classes of the adjustments; and these alone.
+fn common(plan: &Plan, schema: &Schema) -> Result<(Vec<Key>, Vec<Key>), EstimationError> {
     let refused = |reason: &str| {
         Err(EstimationError::NotFromTotals { what: "this plan".into(), reason: reason.into() })
     };
@@ -309,6 +345,7 @@ fn common(plan: &Plan, schema: &Schema) -> Result<Vec<Key>, EstimationError> {
             _ => {}
         }
     }
+    let before = needs.keys.len();
     for adjustment in &plan.adjust {
         match adjustment {
             Adjustment::Nonresponse { responded, classes, .. } => {
@@ -333,10 +370,13 @@ fn common(plan: &Plan, schema: &Schema) -> Result<Vec<Key>, EstimationError> {
             Adjustment::Trim { .. } => return refused("trimming looks at single weights"),
         }
     }
+    let mut adjusting = needs.keys[before..].to_vec();
+    adjusting.sort();
+    adjusting.dedup();
     if let Some(condition) = &plan.r#where {
         needs.keys.push(Key::Condition(condition.clone()));
     }
-    Ok(needs.keys)
+    Ok((needs.keys, adjusting))
 }
 
 /// The needs of a request, or why it is no function of totals.
@@ -357,7 +397,10 @@ fn needs(
         Statistic::Mean | Statistic::Total => {
             for name in &request.of {
                 if schema.is_text(name) {
-                    needs.column(name);
+                    match grouping {
+                        Grouping::Here => needs.shares.push(Key::Column(name.clone())),
+                        Grouping::Elsewhere => needs.column(name),
+                    }
                 } else {
                     numbers.push(name.clone());
                     if request.deff != Deff::No {
@@ -427,6 +470,10 @@ fn needs(
         Statistic::Contrast => {}
     }
     let mut missing = numbers.clone();
+    missing.extend(needs.shares.iter().filter_map(|key| match key {
+        Key::Column(name) => Some(name.clone()),
+        _ => None,
+    }));
     missing.sort();
     missing.dedup();
     match request.missing {

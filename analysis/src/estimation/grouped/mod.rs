@@ -6,8 +6,12 @@
 //! Σwy / Σw, because estimates, raking and linearised errors are linear in y inside such a group. So
 //! the parts are finished by the same code as rows are.
 
+mod batch;
+mod calibrated;
+mod codings;
 mod engine;
 mod finish;
+mod grid;
 mod layout;
 mod query;
 mod totals;
@@ -83,6 +87,8 @@ pub fn from_file(plan: &Plan, folder: &Path) -> Option<Results> {
     }
     let layout = Layout::of(plan, folder, false, Grouping::Here).ok()?;
     let columns = Columns::of(&layout);
-    let mut parts = engine::group(&layout, plan, &path, &columns)?;
-    finish::answer(&layout, plan, folder, &columns, |part| Ok(std::mem::take(&mut parts[part]))).ok()
+    let mut parts = engine::group(&layout, plan, &path, &columns)?.into_iter();
+    // The parts are asked for in their order.
+    let next = |_| parts.next().ok_or(EstimationError::EmptyDomain);
+    finish::answer(&layout, plan, folder, &columns, next).ok()
 }

@@ -19,7 +19,7 @@ impl<'a> Columns<'a> {
     pub fn of(layout: &'a Layout) -> Self {
         let parts = || layout.parts.iter();
         Self {
-            keys: parts().flat_map(|p| &p.keys).collect(),
+            keys: parts().flat_map(|p| p.keys.iter().chain(&p.shares)).collect(),
             sums: parts().flat_map(|p| &p.sums).map(String::as_str).collect(),
             products: parts().flat_map(|p| &p.products).collect(),
         }
@@ -269,7 +269,7 @@ pub(super) fn columns_read(layout: &Layout, plan: &Plan) -> Result<IndexSet<Stri
     read.extend(design.weights.iter().chain(&design.probabilities).cloned());
     for part in &layout.parts {
         read.extend(part.sums.iter().cloned());
-        for key in &part.keys {
+        for key in part.keys.iter().chain(&part.shares) {
             match key {
                 Key::Row | Key::Weightless => {}
                 Key::Column(name) | Key::Points(_, name) => {

@@ -1,223 +1,26 @@
-//! Dense arrays of totals: the values of each classification numbered, one cell a combination.
+//! Dense arrays of totals, one cell a combination of the classifications.
 
-use std::collections::HashMap;
+use super::layout::Key;
+use crate::estimation::survey::Shares;
+use crate::table::Column;
+use crate::table::parquet::{Number, Values};
 
-use crate::table::parquet::{Number, Values, with_numbers};
-use crate::table::{Column, MISSING};
-
-/// The different values of a classification, in order.
-#[derive(Clone, Debug)]
-pub(super) enum Levels {
-    Numbers(Vec<f64>),
-    Texts(Vec<String>),
-}
-
-/// Values of one batch numbered in their own way, and what the numbers stand for.
-pub(super) struct Numbered {
-    pub codes: Vec<u32>,
-    /// A level a code; `None` where no row has the code.
-    pub levels: Vec<Option<Level>>,
-    pub missing: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Level {
-    Number(f64),
-    Text(String),
-}
-
-/// The numbering of a classification over the whole file.
-#[derive(Debug)]
-pub(super) struct Coding {
-    pub levels: Levels,
-    /// Whether a row misses it; such rows have the code after the last level.
-    pub missing: bool,
-    lookup: Lookup,
-}
-
-#[derive(Debug)]
-enum Lookup {
-    /// Whole numbers from `low` in a narrow range.
-    Whole {
-        low: i64,
-        codes: Vec<u32>,
-    },
-    Reals(HashMap<u64, u32>),
-    Texts(HashMap<String, u32>),
-}
-
-/// A number's bits, so that it can be looked up; adding 0 turns -0 into 0.
-fn bits(value: f64) -> u64 {
-    (value + 0.0).to_bits()
-}
-
-/// Whole numbers further apart are looked up by hashing.
-const SPAN: i64 = 1 << 20;
-
-impl Numbered {
-    /// Numbers the values of a batch. `None`: too many different ones to be a classification.
-    pub fn of(values: Values<'_>) -> Option<Self> {
-        with_numbers!(values, numbers => Self::of_numbers(numbers), codes, levels => Some(Self {
-            codes: codes.to_vec(),
-            levels: levels.iter().map(|l| Some(Level::Text(l.clone()))).collect(),
-            missing: codes.contains(&MISSING),
-        }))
-    }
-
-    fn of_numbers<T: Number>(numbers: &[T]) -> Option<Self> {
-        let (mut low, mut high, mut whole, mut missing) = (i64::MAX, i64::MIN, true, false);
-        for number in numbers {
-            let real = number.real();
-            let near = real as i64;
-            missing |= real.is_nan();
-            whole &= near as f64 == real || real.is_nan();
-            low = low.min(if real.is_nan() { low } else { near });
-            high = high.max(if real.is_nan() { high } else { near });
-        }
-        if whole && low <= high && high.checked_sub(low).is_some_and(|span| span < SPAN) {
-            let mut seen = vec![false; (high - low) as usize + 1];
-            let codes = numbers
-                .iter()
-                .map(|number| {
-                    let real = number.real();
-                    if real.is_nan() {
-                        return MISSING;
-                    }
-                    let place = (real as i64 - low) as usize;
-                    seen[place] = true;
-                    place as u32
-                })
-                .collect();
-            let level =
-                |(place, seen): (usize, bool)| seen.then(|| Level::Number((low + place as i64) as f64));
-            return Some(Self { codes, levels: seen.into_iter().enumerate().map(level).collect(), missing });
-        }
-        let mut places: HashMap<u64, u32> = HashMap::new();
-        let mut levels = Vec::new();
-        let mut codes = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let real = number.real();
-            codes.push(match real.is_nan() {
-                true => MISSING,
-                false => *places.entry(bits(real)).or_insert_with(|| {
-                    levels.push(Some(Level::Number(real + 0.0)));
-                    levels.len() as u32 - 1
-                }),
-            });
-            if levels.len() as i64 > SPAN / 8 {
-                return None;
-            }
-        }
-        Some(Self { codes, levels, missing })
-    }
-}
-
-impl Coding {
-    /// The numbering of all levels seen, in any order, some of them again.
-    pub fn new(seen: Vec<Level>, missing: bool) -> Option<Self> {
-        let mut numbers = Vec::new();
-        let mut texts = Vec::new();
-        for level in seen {
-            match level {
-                Level::Number(number) => numbers.push(number),
-                Level::Text(text) => texts.push(text),
-            }
-        }
-        if !texts.is_empty() {
-            texts.sort_unstable();
-            texts.dedup();
-            let lookup = Lookup::Texts(texts.iter().cloned().zip(0..).collect());
-            return numbers.is_empty().then_some(Self { levels: Levels::Texts(texts), missing, lookup });
-        }
-        numbers.sort_unstable_by(f64::total_cmp);
-        numbers.dedup();
-        let (low, high) = (numbers.first().copied().unwrap_or(0.0), numbers.last().copied().unwrap_or(0.0));
-        let whole = numbers.iter().all(|v| *v as i64 as f64 == *v) && high - low < 16.0 * SPAN as f64;
-        let lookup = match whole {
-            true => {
-                let mut codes = vec![MISSING; (high - low) as usize + 1];
-                numbers.iter().zip(0..).for_each(|(v, code)| codes[(v - low) as usize] = code);
-                Lookup::Whole { low: low as i64, codes }
-            }
-            false => Lookup::Reals(numbers.iter().map(|v| bits(*v)).zip(0..).collect()),
-        };
-        Some(Self { levels: Levels::Numbers(numbers), missing, lookup })
-    }
-
-    /// Codes there are: the levels, and one more where rows miss the value.
-    pub fn size(&self) -> usize {
-        self.count() + usize::from(self.missing)
-    }
-
-    fn count(&self) -> usize {
-        match &self.levels {
-            Levels::Numbers(levels) => levels.len(),
-            Levels::Texts(levels) => levels.len(),
-        }
-    }
-
-    /// The code of a level, as a batch named it.
-    pub fn code_of(&self, level: &Level) -> Option<u32> {
-        match (&self.lookup, level) {
-            (Lookup::Whole { low, codes }, Level::Number(v)) => {
-                codes.get(usize::try_from(*v as i64 - low).ok()?).copied().filter(|c| *c != MISSING)
-            }
-            (Lookup::Reals(places), Level::Number(v)) => places.get(&bits(*v)).copied(),
-            (Lookup::Texts(places), Level::Text(text)) => places.get(text).copied(),
-            _ => None,
-        }
-    }
-
-    /// How the texts of a batch are numbered over the whole file; empty for numbers.
-    pub fn translation(&self, values: Values<'_>) -> Vec<u32> {
-        match (values, &self.lookup) {
-            (Values::Text { levels, .. }, Lookup::Texts(places)) => {
-                levels.iter().map(|level| places.get(level).copied().unwrap_or(MISSING)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Adds code × stride of the rows to their cells.
-    pub fn place(&self, values: Values<'_>, translation: &[u32], stride: u32, cells: &mut [u32]) {
-        let none = self.count() as u32;
-        with_numbers!(values,
-        numbers => match &self.lookup {
-            Lookup::Whole { low, codes } => {
-                for (cell, number) in cells.iter_mut().zip(numbers) {
-                    let real = number.real();
-                    let code = codes.get((real as i64 - low) as usize).copied().unwrap_or(none);
-                    *cell += stride * if real.is_nan() { none } else { code };
-                }
-            }
-            Lookup::Reals(places) => {
-                for (cell, number) in cells.iter_mut().zip(numbers) {
-                    *cell += stride * places.get(&bits(number.real())).copied().unwrap_or(none);
-                }
-            }
-            Lookup::Texts(_) => {}
-        },
-        codes, _levels => {
-            for (cell, code) in cells.iter_mut().zip(codes) {
-                let code = if *code == MISSING { none } else { translation[*code as usize] };
-                *cell += stride * code;
-            }
-        })
-    }
-
-    /// The column of these codes.
-    pub fn column(&self, codes: impl Iterator<Item = u32>) -> Column {
-        match &self.levels {
-            Levels::Numbers(levels) => {
-                Column::Number(codes.map(|c| levels.get(c as usize).copied().unwrap_or(f64::NAN)).collect())
-            }
-            Levels::Texts(levels) => {
-                let count = levels.len() as u32;
-                let codes = codes.map(|c| if c < count { c } else { MISSING }).collect();
-                Column::Category { codes, levels: levels.clone() }
-            }
-        }
-    }
+/// The totals of one part, a value a group of rows.
+pub(super) struct Totals<'a> {
+    /// The classifications.
+    pub keys: Vec<(&'a Key, Column)>,
+    /// Rows of the data.
+    pub n: Vec<usize>,
+    /// Σw.
+    pub weight: Vec<f64>,
+    /// Σwy, a list a sum of the part.
+    pub sums: Vec<Vec<f64>>,
+    /// Σwyz, a list a product of the part.
+    pub products: Vec<Vec<f64>>,
+    /// Σw of every category of a column.
+    pub shares: Vec<(&'a Key, Shares)>,
+    /// Where this program grouped: code of the group's sampling unit, and its cell among those of a unit.
+    pub places: Vec<(u32, u32)>,
 }
 
 /// The sums of one part, a value a cell.
@@ -228,23 +31,38 @@ pub(super) struct Cells {
     pub weight: Vec<f64>,
     /// Σwy, then Σwyz, a list a sum.
     pub sums: Vec<Vec<f64>>,
+    /// Σw of the categories of a column, those of a cell side by side; a list a column.
+    pub shares: Vec<Vec<f64>>,
+    /// Cells from here on hold nothing: they are not even looked at, so that they take no memory.
+    pub reach: usize,
 }
 
 impl Cells {
-    pub fn new(cells: usize, weighted: bool, sums: usize) -> Self {
+    /// `apart`: how many of the last cells are for rows without a weight.
+    /// `widths`: categories of every column that is counted by category.
+    pub fn new(cells: usize, apart: usize, weighted: bool, sums: usize, widths: &[usize]) -> Self {
         Self {
             n: vec![0; cells],
             weight: vec![0.0; if weighted { cells } else { 0 }],
             sums: vec![vec![0.0; cells]; sums],
+            shares: widths.iter().map(|width| vec![0.0; cells * width]).collect(),
+            reach: cells - apart,
         }
     }
 
     /// Adds the sums of another lane.
     pub fn add(&mut self, other: &Self) {
-        self.n.iter_mut().zip(&other.n).for_each(|(a, b)| *a += b);
-        self.weight.iter_mut().zip(&other.weight).for_each(|(a, b)| *a += b);
+        let reach = other.reach;
+        self.reach = self.reach.max(reach);
+        self.n.iter_mut().zip(&other.n[..reach]).for_each(|(a, b)| *a += b);
+        self.weight.iter_mut().zip(&other.weight).take(reach).for_each(|(a, b)| *a += b);
         for (sum, other) in self.sums.iter_mut().zip(&other.sums) {
-            sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+            sum.iter_mut().zip(&other[..reach]).for_each(|(a, b)| *a += b);
+        }
+        let cells = self.n.len().max(1);
+        for (share, other) in self.shares.iter_mut().zip(&other.shares) {
+            let reach = other.len() / cells * reach;
+            share.iter_mut().zip(&other[..reach]).for_each(|(a, b)| *a += b);
         }
     }
 
@@ -256,6 +74,9 @@ impl Cells {
                 for (cell, weight) in cells.iter().zip(weights) {
                     self.n[*cell as usize] += 1;
                     self.weight[*cell as usize] += weight;
+                }
+                if weights.contains(&0.0) {
+                    self.reach = self.n.len();
                 }
             }
         }
@@ -284,4 +105,47 @@ pub(super) fn add_products<T: Number>(
         sum[*cell as usize] += weight * value.real();
     }
     Some(())
+}
+
+/// The sums of weight × value of four columns of whole numbers, side by side: a row's cell and weight are
+/// fetched once. `None` where the columns are not of one type, or can miss values.
+pub(super) fn add_together(
+    columns: [Values<'_>; 4],
+    places: &[u32],
+    weights: &[f64],
+    cells: usize,
+) -> Option<Vec<[f64; 4]>> {
+    match columns {
+        [Values::I8(a), Values::I8(b), Values::I8(c), Values::I8(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        [Values::I16(a), Values::I16(b), Values::I16(c), Values::I16(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        [Values::I32(a), Values::I32(b), Values::I32(c), Values::I32(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        [Values::I64(a), Values::I64(b), Values::I64(c), Values::I64(d)] => {
+            Some(add_four([a, b, c, d], places, weights, cells))
+        }
+        _ => None,
+    }
+}
+
+fn add_four<T: Number>(
+    [a, b, c, d]: [&[T]; 4],
+    places: &[u32],
+    weights: &[f64],
+    cells: usize,
+) -> Vec<[f64; 4]> {
+    let mut sums = vec![[0.0; 4]; cells];
+    let values = a.iter().zip(b).zip(c).zip(d);
+    for ((place, weight), (((a, b), c), d)) in places.iter().zip(weights).zip(values) {
+        let sum = &mut sums[*place as usize];
+        sum[0] += weight * a.real();
+        sum[1] += weight * b.real();
+        sum[2] += weight * c.real();
+        sum[3] += weight * d.real();
+    }
+    sums
 }

@@ -112,8 +112,9 @@ fn correction((one, a): (&Survey, u32), (two, b): (&Survey, u32), shared: f64) -
 pub(super) fn scores(context: &Context) -> Result<Matrix, EstimationError> {
     let request = context.request;
     let numbers = |names: &[String]| -> Result<Vec<Variable>, EstimationError> {
-        let number =
-            |name: &String| Ok(Variable { name: name.clone(), kind: Kind::Number(context.number(name)?) });
+        let number = |name: &String| {
+            Ok(Variable { name: name.clone(), category: None, kind: Kind::Number(context.number(name)?) })
+        };
         names.iter().map(number).collect()
     };
     let (above, below) = match request.statistic {
