@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Sets of one program, the target's nearest; those beyond are taken for known.
 const NEAR: usize = 240;
+/// Sets of the first, smaller one, all of them hidden.
+const FEW: usize = 40;
 /// Differences up to this many respondents are looked at.
 const WINDOW: usize = 60;
 /// Changes smaller than this are none.
@@ -28,8 +30,8 @@ pub(super) struct Set {
     pub telling: usize,
     /// Whom it counts, in the ways it was asked.
     domains: Vec<Domain>,
-    /// Who did not answer: held back by leaving out the base of a figure, not the figure.
-    pub unanswered: bool,
+    /// What a sum left over, or two bases of one domain.
+    unanswered: bool,
 }
 
 impl Set {
@@ -109,7 +111,7 @@ impl<'a> Differences<'a> {
             terms.push((*part, true));
         }
         if let Some(rest) = self.insert(rest, None) {
-            self.sets[rest].unanswered |= self.sets[rest].domains.is_empty();
+            self.sets[rest].unanswered = true;
             terms.push((rest, true));
         }
         // A whole that is its only part.
@@ -125,6 +127,11 @@ impl<'a> Differences<'a> {
                 terms.into_iter().map(|(set, is_part)| (set, if is_part { 1.0 } else { -1.0 })).collect(),
             );
         }
+    }
+
+    /// Whether these are who did not answer: their number is held back with the bases of figures, not with the figures.
+    pub fn is_unanswered(&self, at: usize) -> bool {
+        self.sets[at].unanswered && self.sets[at].domains.is_empty()
     }
 
     /// Whether the number may be known, by rule 17.
@@ -186,7 +193,7 @@ impl<'a> Differences<'a> {
         };
         let unanswered = self.any_domains(small, large, skipped);
         let rest = self.insert(rest, None)?;
-        self.sets[rest].unanswered |= unanswered && self.sets[rest].domains.is_empty();
+        self.sets[rest].unanswered |= unanswered;
         self.part(large, &[small, rest]);
         Some(rest)
     }
@@ -217,10 +224,16 @@ impl<'a> Differences<'a> {
     /// What must be held back so that the target's number cannot be bounded to less than the threshold: empty where
     /// nothing more is needed, `None` where nothing of today helps.
     pub fn cover(&self, target: usize) -> Option<Vec<usize>> {
-        let near = self.near(target);
+        // Most counts are safe among a few hidden ones near them.
+        let among_hidden = self.fill(target, &self.near(target, FEW, false));
+        among_hidden.or_else(|| self.fill(target, &self.near(target, NEAR, true)))
+    }
+
+    /// The cheapest two ways to fill in the sets, all others as they are; the shown ones that change.
+    fn fill(&self, target: usize, near: &[usize]) -> Option<Vec<usize>> {
         let mut problem = Problem::new(OptimizationDirection::Minimize);
         let mut changes = Vec::with_capacity(near.len());
-        for set in &near {
+        for set in near {
             let known = self.sets[*set].telling > 0;
             let n = self.sets[*set].n as f64;
             let price = if known { 1.0 + n.ln_1p() } else { 0.0 };
@@ -259,18 +272,20 @@ impl<'a> Differences<'a> {
     }
 
     /// The sets that can change with the target, nearest first: those not known before those that are.
-    fn near(&self, target: usize) -> Vec<usize> {
+    fn near(&self, target: usize, most: usize, with_shown: bool) -> Vec<usize> {
         let mut near = vec![target];
         let mut taken = BTreeSet::from([target]);
         let (mut hidden, mut shown) = (VecDeque::from([target]), VecDeque::new());
-        while near.len() < NEAR {
+        while near.len() < most {
             let Some(from) = hidden.pop_front().or_else(|| shown.pop_front()) else { break };
             for (set, _) in self.sums_of[from].iter().flat_map(|sum| &self.sums[*sum]) {
-                if self.sets[*set].released || near.len() >= NEAR || !taken.insert(*set) {
+                let is_shown = self.sets[*set].telling > 0;
+                let stays = self.sets[*set].released || (is_shown && !with_shown);
+                if stays || near.len() >= most || !taken.insert(*set) {
                     continue;
                 }
                 near.push(*set);
-                if self.sets[*set].telling > 0 { shown.push_back(*set) } else { hidden.push_back(*set) }
+                if is_shown { shown.push_back(*set) } else { hidden.push_back(*set) }
             }
         }
         near

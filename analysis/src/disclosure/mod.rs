@@ -21,6 +21,8 @@ mod merging;
 mod microdata;
 mod neighbourhood;
 mod protection;
+mod questions;
+mod release_log;
 mod releases;
 mod risk;
 mod rules;
@@ -41,7 +43,8 @@ pub use microdata::{
 pub use protection::{
     ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
 };
-pub use releases::{ReleaseError, ReleaseLog, Snapshot, gate_with};
+pub use release_log::{ReleaseError, ReleaseLog, Snapshot};
+pub use releases::gate_with;
 pub use risk::{Diversity, FileRisk, individual_risk};
 pub use rules::Rules;
 pub use snapshots::{Interview, SnapshotError, early_snapshot, may_follow};

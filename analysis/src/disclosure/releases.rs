@@ -1,206 +1,27 @@
-//! The log of what was released, and the gate that asks it: protection.md rules 17 and 20 over all figures of a data
-//! set, whatever was asked for them and when.
+//! The gate that remembers: protection.md rules 17 and 20 over all figures of a data set, whatever was asked for them
+//! and when.
 //!
 //! Whoever keeps all published figures can subtract them. So the gate of estimates ([`super::gate`]), which judges the
 //! rows of one answer, is followed by a second look ([`gate_with`]): every figure counts a set of respondents; what is
 //! out, today or from the log, makes the numbers of those sets known; and no set of too few may be bounded by them.
 //! Filters are compared by the respondents that they hold, so that it does not matter how they are written.
 
-use super::conditions::canonical;
 use super::differences::{Differences, Limits};
+use super::questions::{Asked, asked, frame, query, refuse_crossing};
+use super::release_log::{Line, Logged, Release, ReleaseError, ReleaseLog, Snapshot, Went};
 use super::sets::{Answers, Domain, Respondents};
-use super::snapshots::{Interview, SnapshotError, may_follow};
-use super::{Figure, GateError, Rules, SafeRow, gate};
+use super::snapshots::Interview;
+use super::{Figure, Rules, SafeRow, gate};
 use crate::estimation::design::Design;
 use crate::estimation::plan::{DesignPlan, Request};
 use crate::estimation::result::Row;
 use crate::estimation::{EstimationError, Plan, Results, Statistic, prepare};
-use crate::sql::Expression;
-use crate::table::{Table, Types, number_text};
+use crate::table::{Table, Types};
 use crate::weighting;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The data that figures come from.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub id: String,
-    /// When it was taken, as the caller writes dates.
-    pub date: String,
-    /// In the order of the data's rows. Ids are the same in every snapshot and go into the log: give marks that tell
-    /// nothing, such as keyed hashes whose key is destroyed when the wave closes.
-    pub interviews: Vec<Interview>,
-}
-
-/// All that went out of one data set and its successors, in order; a line of JSON each.
-#[derive(Clone, Debug, Default)]
-pub struct ReleaseLog {
-    lines: Vec<Line>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    Snapshot(Taken),
-    Release(Release),
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Taken {
-    id: String,
-    date: String,
-    /// Mark and cluster, sorted: the order of arrival is not kept.
-    interviews: BTreeSet<(String, String)>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Release {
-    snapshot: String,
-    date: String,
-    /// SHA-256 of what was asked, in its one form.
-    query: String,
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    types: Types,
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    derive: IndexMap<String, String>,
-    figures: Vec<Logged>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Logged {
-    #[serde(flatten)]
-    asked: Asked,
-    /// Respondents; none where they were not told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    n: Option<usize>,
-    went: Went,
-}
-
-/// A figure by what it is, whatever request asked for it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Asked {
-    statistic: String,
-    #[serde(flatten)]
-    domain: Domain,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    variable: Option<String>,
-    /// What else tells two figures of one statistic apart: point, probability, cell.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    detail: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Went {
-    Shown,
-    /// Shown without the number of its respondents.
-    WithoutBase,
-    Hidden,
-}
-
-/// Why nothing goes out.
-#[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    #[error("{0}")]
-    Gate(#[from] GateError),
-    #[error("snapshot `{snapshot}`: {source}")]
-    Snapshot {
-        snapshot: String,
-        #[source]
-        source: SnapshotError,
-    },
-    #[error("snapshot `{snapshot}` names {interviews} interviews, the data have {rows} rows; name one a row")]
-    Rows { snapshot: String, interviews: usize, rows: usize },
-    #[error("snapshot `{snapshot}` is in the log with other interviews; give a changed data set a new name")]
-    Changed { snapshot: String },
-    #[error(
-        "the plan has several waves; release the figures of each wave from its own data, so that the log can be asked"
-    )]
-    Waves,
-    #[error("{rows} rows of results do not belong to the plan's requests; give the results of this plan")]
-    Foreign { rows: usize },
-    #[error("{0}")]
-    Estimation(#[from] EstimationError),
-    #[error(
-        "figures released on {date} cannot be counted again in these data ({source}); give the data with all columns \
-         that earlier figures used"
-    )]
-    Unknown {
-        date: String,
-        #[source]
-        source: EstimationError,
-    },
-    #[error("the log of releases, line {line}: {reason}; put back the log as it was written")]
-    Log { line: usize, reason: String },
-}
-
-impl ReleaseLog {
-    /// Reads the log's lines. Errors: [`ReleaseError::Log`].
-    pub fn parse(text: &str) -> Result<Self, ReleaseError> {
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let lines = lines.map(|(at, line)| {
-            serde_json::from_str(line).map_err(|e| ReleaseError::Log { line: at + 1, reason: e.to_string() })
-        });
-        Ok(Self { lines: lines.collect::<Result<_, _>>()? })
-    }
-
-    pub fn len(&self) -> usize {
-        self.lines.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
-    /// The lines from number `from` (0 is the first) on, to be added to what is stored.
-    pub fn lines_from(&self, from: usize) -> String {
-        let texts = self.lines.iter().skip(from).filter_map(|line| serde_json::to_string(line).ok());
-        texts.map(|text| text + "\n").collect()
-    }
-
-    /// Hashes of the queries that were answered, in order.
-    pub fn queries(&self) -> impl Iterator<Item = &str> {
-        self.releases().map(|release| release.query.as_str())
-    }
-
-    fn releases(&self) -> impl Iterator<Item = &Release> {
-        self.lines.iter().filter_map(|line| match line {
-            Line::Release(release) => Some(release),
-            Line::Snapshot(_) => None,
-        })
-    }
-
-    fn snapshots(&self) -> impl Iterator<Item = &Taken> {
-        self.lines.iter().filter_map(|line| match line {
-            Line::Snapshot(taken) => Some(taken),
-            Line::Release(_) => None,
-        })
-    }
-
-    /// Rule 20: the snapshot as a line of its own where it is new.
-    fn admit(&self, snapshot: &Snapshot) -> Result<Option<Taken>, ReleaseError> {
-        let interviews: BTreeSet<(String, String)> =
-            snapshot.interviews.iter().map(|i| (i.id.clone(), i.cluster.clone())).collect();
-        if let Some(known) = self.snapshots().find(|taken| taken.id == snapshot.id) {
-            return match known.interviews == interviews {
-                true => Ok(None),
-                false => Err(ReleaseError::Changed { snapshot: snapshot.id.clone() }),
-            };
-        }
-        let interview =
-            |(id, cluster): &(String, String)| Interview { id: id.clone(), cluster: cluster.clone() };
-        let released: Vec<Vec<Interview>> =
-            self.snapshots().map(|taken| taken.interviews.iter().map(interview).collect()).collect();
-        let released: Vec<&[Interview]> = released.iter().map(Vec::as_slice).collect();
-        may_follow(&released, &snapshot.interviews)
-            .map_err(|source| ReleaseError::Snapshot { snapshot: snapshot.id.clone(), source })?;
-        Ok(Some(Taken { id: snapshot.id.clone(), date: snapshot.date.clone(), interviews }))
-    }
-}
 
 /// The gate with the memory of what is out: decides for every row of a plan's answer, and writes it into the log.
 ///
@@ -255,13 +76,14 @@ pub fn gate_with(
         snapshot,
         known: Differences::new(&cluster_of, limits),
         placed: BTreeMap::new(),
+        parted: BTreeSet::new(),
         figures: Vec::with_capacity(rows.len()),
         contrasts: Vec::new(),
         released: BTreeMap::new(),
         equal_weights: are_equal(&weights),
     };
     search.take_rows(rows, &safe, &plan, &rules, &answers)?;
-    search.take_log(data, &respond)?;
+    search.take_log(data, &plan, &respond)?;
     search.hold_back();
     let figures = std::mem::take(&mut search.figures);
     let release = Release {
@@ -304,7 +126,7 @@ fn are_equal(weights: &[f64]) -> bool {
 /// A row on its way out.
 struct Outgoing {
     asked: Option<Asked>,
-    /// Sets whose numbers it tells: first its base.
+    /// Sets whose numbers it tells: its base, and who gave the answer.
     tells: Vec<usize>,
     went: Went,
     /// Went out like this before.
@@ -321,20 +143,32 @@ impl Outgoing {
     fn telling(&self) -> &[usize] {
         match self.went {
             Went::Shown => &self.tells,
-            Went::WithoutBase => self.tells.get(1..).unwrap_or_default(),
-            Went::Hidden => &[],
+            // A share of unequal weights tells no count without the base.
+            Went::WithoutBase | Went::Hidden => &[],
         }
     }
 }
 
-/// A domain in one snapshot; `None` is today's.
-type Place = (Option<String>, Domain);
+/// The data as they are named: of which snapshot (`None` is today's), by which definitions of derived columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Source {
+    snapshot: Option<String>,
+    definitions: usize,
+}
+
+/// Types and derived columns that figures were asked with.
+type Definitions = (Types, IndexMap<String, String>);
+
+/// A wider domain and the parts that it falls into.
+type Wider = (Domain, Vec<(Domain, Respondents)>);
 
 struct Search<'a> {
     log: &'a ReleaseLog,
     snapshot: &'a Snapshot,
     known: Differences<'a>,
-    placed: BTreeMap<Place, Option<usize>>,
+    placed: BTreeMap<(Source, Domain), Option<usize>>,
+    /// Wholes with the first of their parts: each is parted once along each column.
+    parted: BTreeSet<(Source, Domain, Domain)>,
     figures: Vec<Outgoing>,
     /// Contrasts among them, each with the figures that it compares.
     contrasts: Vec<(usize, Vec<usize>)>,
@@ -354,7 +188,13 @@ impl Search<'_> {
         rules: &Rules,
         answers: &Answers,
     ) -> Result<(), ReleaseError> {
-        for release in self.log.releases().filter(|r| r.snapshot == self.snapshot.id) {
+        // The same name may mean another column where it was derived in another way.
+        let alike = |release: &&Release| {
+            release.snapshot == self.snapshot.id
+                && release.types == plan.types
+                && release.derive == plan.derive
+        };
+        for release in self.log.releases().filter(alike) {
             let went = release.figures.iter().map(|f| (f.asked.clone(), f.went));
             self.released.extend(went);
         }
@@ -367,10 +207,11 @@ impl Search<'_> {
         for request in &plan.requests {
             refuse_crossing(request, plan, rules)?;
         }
+        let today = Source::default();
         // Everybody: how many took part is in every report.
         let everybody = Domain::default();
         let all = answers.respondents(&everybody)?;
-        if let Some(all) = self.place(None, &everybody, all, answers, None)? {
+        if let Some(all) = self.place(&today, &everybody, all, answers, None)? {
             self.known.sets[all].released = true;
         }
         for (row, safe) in rows.iter().zip(safe) {
@@ -395,13 +236,13 @@ impl Search<'_> {
                 let base = asked.domain.base();
                 let members = answers.respondents(&base)?;
                 let n = members.count();
-                tells.extend(self.place(None, &base, members, answers, None)?);
+                tells.extend(self.place(&today, &base, members, answers, None)?);
                 if row.base() != Some(n) {
                     went = Went::Hidden;
                 }
                 if asked.domain.answer.is_some() {
                     let with_answer = answers.respondents(&asked.domain)?;
-                    tells.extend(self.place(None, &asked.domain, with_answer, answers, None)?);
+                    tells.extend(self.place(&today, &asked.domain, with_answer, answers, None)?);
                 }
                 if let Some(before) = self.released.get(asked) {
                     settled = true;
@@ -419,13 +260,28 @@ impl Search<'_> {
     }
 
     /// Puts in what is out: the numbers told, and the domains that were hidden.
-    fn take_log(&mut self, data: &Table, respond: &Respondents) -> Result<(), ReleaseError> {
+    fn take_log(&mut self, data: &Table, today: &Plan, respond: &Respondents) -> Result<(), ReleaseError> {
         let log = self.log;
-        let mut hidden_before = BTreeSet::new();
+        let mut definitions: Vec<Definitions> = vec![(today.types.clone(), today.derive.clone())];
+        let mut answers_of: BTreeMap<usize, Answers> = BTreeMap::new();
+        let mut hidden_before: BTreeMap<usize, Went> = BTreeMap::new();
         for release in log.releases() {
-            let unknown =
-                |source: EstimationError| ReleaseError::Unknown { date: release.date.clone(), source };
-            let answers = Answers::of(data, &release.types, &release.derive, respond).map_err(unknown)?;
+            let unknown = |source: EstimationError| ReleaseError::Unknown {
+                date: release.date.clone(),
+                source: Box::new(source),
+            };
+            let own_definitions = (release.types.clone(), release.derive.clone());
+            let defined = definitions.iter().position(|d| *d == own_definitions).unwrap_or(definitions.len());
+            if defined == definitions.len() {
+                definitions.push(own_definitions);
+            }
+            let answers: &Answers = match answers_of.entry(defined) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let answers = Answers::of(data, &release.types, &release.derive, respond);
+                    new.insert(answers.map_err(unknown)?)
+                }
+            };
             let own = release.snapshot == self.snapshot.id;
             let inside = match log.snapshots().find(|taken| taken.id == release.snapshot && !own) {
                 Some(taken) => {
@@ -435,28 +291,31 @@ impl Search<'_> {
                 }
                 None => None,
             };
-            let snapshot = (!own).then(|| release.snapshot.clone());
+            let source = Source { snapshot: (!own).then(|| release.snapshot.clone()), definitions: defined };
             for figure in &release.figures {
                 let base = figure.asked.domain.base();
                 let domains =
                     [Some(&base), figure.asked.domain.answer.is_some().then_some(&figure.asked.domain)];
+                let mut gone = 0;
                 for (at, domain) in domains.into_iter().enumerate() {
                     let Some(domain) = domain else { continue };
                     let members = answers.respondents(domain).map_err(unknown)?;
-                    let here = self
-                        .place(snapshot.as_ref(), domain, members, &answers, inside.as_ref())
-                        .map_err(unknown)?;
+                    let here =
+                        self.place(&source, domain, members, answers, inside.as_ref()).map_err(unknown)?;
                     let Some(here) = here else { continue };
-                    // So many went meanwhile that what is left is not what was counted then.
-                    let gone =
-                        figure.n.filter(|_| at == 0).map_or(0, |n| n.saturating_sub(self.known.sets[here].n));
+                    // Withdrawn since. A few of them would be known by subtracting; of many nothing is left to subtract.
+                    if at == 0 {
+                        gone = figure.n.map_or(0, |n| n.saturating_sub(self.known.sets[here].n));
+                    }
                     match figure.went {
-                        Went::Hidden => {
-                            hidden_before.insert(here);
+                        Went::Shown if gone == 0 => self.known.sets[here].released = true,
+                        Went::Shown if gone >= self.known.limits.count => {}
+                        Went::Shown | Went::Hidden => {
+                            hidden_before.insert(here, Went::Hidden);
                         }
-                        Went::WithoutBase if at == 0 => {}
-                        _ if gone < self.known.limits.count => self.known.sets[here].released = true,
-                        _ => {}
+                        Went::WithoutBase => {
+                            hidden_before.entry(here).or_insert(Went::WithoutBase);
+                        }
                     }
                     if gone > 0 && gone < self.known.limits.count {
                         self.hide_domain(domain);
@@ -465,10 +324,18 @@ impl Search<'_> {
             }
         }
         // A number that was hidden is not given now, under whatever name.
-        for figure in self.figures.iter_mut().filter(|f| !f.settled) {
-            let tells_hidden = |set: &usize| hidden_before.contains(set) && !self.known.sets[*set].released;
-            if figure.telling().iter().any(tells_hidden) {
-                figure.went = Went::Hidden;
+        for figure in self.figures.iter_mut().filter(|f| !f.settled && f.went == Went::Shown) {
+            let untold = |set: &&usize| !self.known.sets[**set].released;
+            let before: Vec<Went> = figure
+                .tells
+                .iter()
+                .filter(untold)
+                .filter_map(|set| hidden_before.get(set))
+                .copied()
+                .collect();
+            if !before.is_empty() {
+                let gently = before.iter().all(|went| *went == Went::WithoutBase);
+                figure.went = held_back(gently, self.equal_weights);
             }
         }
         self.tie_releases();
@@ -487,15 +354,15 @@ impl Search<'_> {
 
     /// A domain of today is what it was in an earlier snapshot and who came since.
     fn tie_releases(&mut self) {
-        let earlier: Vec<(Domain, usize)> = self
+        let earlier: Vec<((Source, Domain), usize)> = self
             .placed
             .iter()
-            .filter_map(|((snapshot, domain), set)| {
-                Some((snapshot.as_ref().map(|_| domain.clone())?, (*set)?))
-            })
+            .filter(|((source, _), _)| source.snapshot.is_some())
+            .filter_map(|(key, set)| Some((key.clone(), (*set)?)))
             .collect();
-        for (domain, before) in earlier {
-            if let Some(Some(now)) = self.placed.get(&(None, domain)).copied()
+        for ((source, domain), before) in earlier {
+            let today = (Source { snapshot: None, ..source }, domain);
+            if let Some(Some(now)) = self.placed.get(&today).copied()
                 && now != before
             {
                 let come = self.known.sets[now].members.without(&self.known.sets[before].members);
@@ -510,13 +377,13 @@ impl Search<'_> {
     /// answers, up to the domain of all.
     fn place(
         &mut self,
-        snapshot: Option<&String>,
+        source: &Source,
         domain: &Domain,
         members: Respondents,
         answers: &Answers,
         inside: Option<&Respondents>,
     ) -> Result<Option<usize>, EstimationError> {
-        let key = (snapshot.cloned(), domain.clone());
+        let key = (source.clone(), domain.clone());
         if let Some(known) = self.placed.get(&key) {
             return Ok(*known);
         }
@@ -526,7 +393,7 @@ impl Search<'_> {
         if set.is_none() {
             return Ok(None);
         }
-        let mut wider: Vec<(Domain, Vec<(Domain, Respondents)>)> = Vec::new();
+        let mut wider: Vec<Wider> = Vec::new();
         if let Some((variable, answer)) = &domain.answer {
             let parts = answers.parts(variable, answer)?;
             let one = |(level, rows): (&String, &Respondents)| {
@@ -551,8 +418,14 @@ impl Search<'_> {
             wider.push((whole, vec![(domain.clone(), members.clone()), (outside, rest)]));
         }
         for (whole, parts) in wider {
+            // The parts of a whole along one column come with each of them.
+            let along: BTreeSet<&Domain> = parts.iter().map(|(part, _)| part).collect();
+            let first = along.first().map(|part| (*part).clone()).unwrap_or_default();
+            if !self.parted.insert((source.clone(), whole.clone(), first)) {
+                continue;
+            }
             let all = answers.respondents(&whole)?;
-            let Some(at) = self.place(snapshot, &whole, all.clone(), answers, inside)? else { continue };
+            let Some(at) = self.place(source, &whole, all.clone(), answers, inside)? else { continue };
             let mut places = Vec::with_capacity(parts.len());
             for (part, rows) in parts {
                 let members = within(all.and(&rows));
@@ -596,9 +469,12 @@ impl Search<'_> {
             let before = self.figures.iter().filter(|f| f.went == Went::Shown).count();
             self.known.enclose(target);
             // As long as something of today bounds it.
-            while let Some(more) = self.known.cover(target).filter(|more| !more.is_empty()) {
-                let gently = self.known.sets[target].unanswered;
-                more.into_iter().for_each(|set| self.let_go(set, gently));
+            let gently = self.known.is_unanswered(target);
+            while let Some(more) = self.known.cover(target) {
+                let some = more.into_iter().fold(false, |some, set| self.let_go(set, gently) || some);
+                if !some {
+                    break;
+                }
             }
             if self.figures.iter().filter(|f| f.went == Went::Shown).count() == before {
                 continue;
@@ -619,18 +495,16 @@ impl Search<'_> {
         unknown.into_iter().collect()
     }
 
-    /// Holds back what tells the set's number: the base alone where that is enough, else the figures.
-    fn let_go(&mut self, set: usize, gently: bool) {
+    /// Holds back what tells the set's number: the base alone where that is enough, else the figures. False where nothing
+    /// of today tells it.
+    fn let_go(&mut self, set: usize, gently: bool) -> bool {
+        let mut some = false;
         for figure in self.figures.iter_mut().filter(|f| !f.settled && f.telling().contains(&set)) {
-            let is_base = figure.tells.first() == Some(&set) && !figure.tells[1..].contains(&set);
-            let shares =
-                figure.tells.len() > 1 || figure.asked.as_ref().is_some_and(|a| a.domain.answer.is_some());
-            figure.went = match gently && is_base && !(shares && self.equal_weights) {
-                true => Went::WithoutBase,
-                false => Went::Hidden,
-            };
+            figure.went = held_back(gently, self.equal_weights);
+            some = true;
         }
         self.recount();
+        some
     }
 
     fn hide_contrasts(&mut self) {
@@ -642,100 +516,7 @@ impl Search<'_> {
     }
 }
 
-/// Rule 19 where the ethnic group or the area stands in a filter.
-fn refuse_crossing(request: &Request, plan: &Plan, rules: &Rules) -> Result<(), ReleaseError> {
-    let mut columns: BTreeSet<String> = request.by.iter().chain(&request.of).cloned().collect();
-    columns.extend(request.rows.iter().chain(&request.cols).chain(&request.groups).cloned());
-    for condition in plan.r#where.iter().chain(&request.r#where) {
-        let read = Expression::parse(condition).map_err(EstimationError::from)?;
-        columns.extend(read.columns().into_iter().map(str::to_owned));
-    }
-    let of = |names: &BTreeSet<String>| columns.iter().find(|c| names.contains(*c)).cloned();
-    match (of(&rules.ethnicity), of(&rules.small_areas)) {
-        (Some(ethnicity), Some(area)) => {
-            Err(GateError::EthnicityBySmallArea { id: request.id.clone(), ethnicity, area }.into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The domain of a request before its groups: its conditions and the plan's, in their one form.
-fn frame(request: &Request, plan: &Plan, answers: &Answers) -> Result<Domain, EstimationError> {
-    let conditions: Vec<&str> = plan.r#where.iter().chain(&request.r#where).map(String::as_str).collect();
-    let condition = canonical(conditions.iter().copied());
-    let as_written = Domain {
-        condition: conditions.iter().map(|c| format!("({c})")).collect::<Vec<_>>().join(" AND "),
-        ..Domain::default()
-    };
-    let all_levels = condition.equal.iter().all(|(column, level)| answers.has_level(column, level));
-    if !all_levels {
-        return Ok(as_written);
-    }
-    let canonical = Domain { condition: condition.rest, group: condition.equal, ..Domain::default() };
-    // A column's text may equal a number without being its level.
-    let same = match answers.respondents(&canonical) {
-        Ok(found) => found == answers.respondents(&as_written)?,
-        Err(_) => false,
-    };
-    Ok(if same { canonical } else { as_written })
-}
-
-/// What a row tells of whom; `None` for what counts nobody of its own (contrasts, regressions).
-fn asked(row: &Row, request: &Request, frame: &Domain, answers: &Answers) -> Option<Asked> {
-    if matches!(request.statistic, Statistic::Contrast | Statistic::Regression) {
-        return None;
-    }
-    let mut domain = frame.clone();
-    for (column, level) in &row.group {
-        domain.group.insert(column.clone(), level.clone());
-    }
-    let named = request.of.iter().chain(&request.numerator).chain(&request.denominator);
-    domain.answered.extend(named.chain(&request.rows).chain(&request.cols).chain(&request.groups).cloned());
-    let more = |name: &str| row.more.get(name).and_then(serde_json::Value::as_str);
-    let mut detail = String::new();
-    match request.statistic {
-        Statistic::Table => {
-            for (column, field) in [(&request.rows, "row"), (&request.cols, "col")] {
-                if let (Some(column), Some(level)) = (column, more(field)) {
-                    domain.group.insert(column.clone(), level.to_owned());
-                }
-            }
-            detail.push_str(more("measure").unwrap_or_default());
-        }
-        Statistic::Cdf => {
-            let at = row.more.get("at").and_then(serde_json::Value::as_f64)?;
-            domain.answer = Some((row.variable.clone()?, format!("≤ {}", number_text(at))));
-        }
-        Statistic::Mean | Statistic::Total | Statistic::Proportion => {
-            let variable = row.variable.clone()?;
-            domain.answer = match &row.category {
-                Some(category) => Some((variable, category.clone())),
-                None if answers.is_indicator(&variable) => Some((variable, "1".to_owned())),
-                None => None,
-            };
-        }
-        _ => detail = row.more.get("prob").map(ToString::to_string).unwrap_or_default(),
-    }
-    Some(Asked { statistic: row.statistic.clone(), domain, variable: row.variable.clone(), detail })
-}
-
-/// SHA-256 of what a plan asks, the same for plans that ask the same in other words or another order.
-fn query(plan: &Plan) -> String {
-    let one_form = |request: &Request| {
-        let mut request = request.clone();
-        request.id = String::new();
-        request.of.sort();
-        request.by.sort();
-        let conditions = plan.r#where.iter().chain(&request.r#where).map(String::as_str);
-        let condition = canonical(conditions);
-        request.r#where = Some(format!("{:?} {}", condition.equal, condition.rest));
-        serde_json::to_string(&request).unwrap_or_default()
-    };
-    let requests: BTreeSet<String> = plan.requests.iter().map(one_form).collect();
-    let mut hash = Sha256::new();
-    for text in requests.into_iter().chain(plan.derive.iter().map(|(name, sql)| format!("{name} = {sql}"))) {
-        hash.update(text.as_bytes());
-        hash.update(b"\n");
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// How a figure goes out that may not tell its counts. The denominator of a share of equal weights can be read off it.
+fn held_back(gently: bool, equal_weights: bool) -> Went {
+    if gently && !equal_weights { Went::WithoutBase } else { Went::Hidden }
 }
