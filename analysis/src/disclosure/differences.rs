@@ -222,7 +222,7 @@ impl<'a> Differences<'a> {
     }
 
     /// What must be held back so that the target's number cannot be bounded to less than the threshold: empty where
-    /// nothing more is needed, `None` where nothing of today helps.
+    /// nothing more is needed, `None` where the program finds no way.
     pub fn cover(&self, target: usize) -> Option<Vec<usize>> {
         // Most counts are safe among a few hidden ones near them.
         let among_hidden = self.fill(target, &self.near(target, FEW, false));
@@ -246,11 +246,12 @@ impl<'a> Differences<'a> {
         }
         let place: BTreeMap<usize, usize> = near.iter().enumerate().map(|(at, set)| (*set, at)).collect();
         let sums: BTreeSet<usize> = near.iter().flat_map(|set| &self.sums_of[*set]).copied().collect();
+        let ways: [fn(&[Change; 2]) -> &Change; 2] = [|two| &two[0], |two| &two[1]];
         for sum in sums {
             let inside = self.sums[sum].iter().filter_map(|(set, sign)| Some((*place.get(set)?, *sign)));
             let inside: Vec<(usize, f64)> = inside.collect();
-            for way in 0..2 {
-                let terms = inside.iter().flat_map(|(at, sign)| changes[*at][way].terms(*sign));
+            for way in ways {
+                let terms = inside.iter().flat_map(|(at, sign)| way(&changes[*at]).terms(*sign));
                 problem.add_constraint(terms.collect::<Vec<_>>(), ComparisonOp::Eq, 0.0);
             }
         }
@@ -269,6 +270,15 @@ impl<'a> Differences<'a> {
             .zip(&changes)
             .filter(|(set, ways)| self.sets[**set].telling > 0 && **set != target && ways.iter().any(moved));
         Some(more.map(|(set, _)| *set).collect())
+    }
+
+    /// The sets told today that stand in a sum with the target.
+    pub fn beside(&self, target: usize) -> Vec<usize> {
+        let sets = self.sums_of[target].iter().flat_map(|sum| &self.sums[*sum]).map(|(set, _)| *set);
+        let beside: BTreeSet<usize> = sets
+            .filter(|set| *set != target && self.sets[*set].telling > 0 && !self.sets[*set].released)
+            .collect();
+        beside.into_iter().collect()
     }
 
     /// The sets that can change with the target, nearest first: those not known before those that are.

@@ -470,8 +470,11 @@ impl Search<'_> {
             self.known.enclose(target);
             // As long as something of today bounds it.
             let gently = self.known.is_unanswered(target);
-            while let Some(more) = self.known.cover(target) {
-                let some = more.into_iter().fold(false, |some, set| self.let_go(set, gently) || some);
+            loop {
+                // Where no program says what is enough: all that stands in a sum with it.
+                let more = self.known.cover(target).unwrap_or_else(|| self.known.beside(target));
+                let mut some = false;
+                more.into_iter().for_each(|set| some |= self.let_go(set, gently));
                 if !some {
                     break;
                 }
