@@ -41,6 +41,11 @@ impl SafeRow {
     pub fn figure(&self) -> &Figure {
         &self.figure
     }
+
+    pub(super) fn with(mut self, change: impl FnOnce(Figure) -> Figure) -> Self {
+        self.figure = change(self.figure);
+        self
+    }
 }
 
 /// A request that may not be answered at all.

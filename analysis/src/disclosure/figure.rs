@@ -49,6 +49,11 @@ impl Figure {
         }
     }
 
+    /// The figure without what tells how many respondents are behind it.
+    pub(super) fn without_base(self) -> Self {
+        Self { n: None, deff: None, ..self }
+    }
+
     /// A place in a table or chart where no figure exists.
     pub fn absent() -> Self {
         Self::empty(Standing::Absent)
@@ -80,7 +85,8 @@ impl Figure {
         self.deff
     }
 
-    /// Respondents behind the figure; `None` where it is hidden.
+    /// Respondents behind the figure; `None` where it is hidden, or shown without their number because that would tell
+    /// how few did not answer.
     pub fn n(&self) -> Option<usize> {
         self.n
     }

@@ -10,27 +10,43 @@
 //! ```
 
 mod bins;
+mod conditions;
 mod counts;
+mod differences;
 mod estimates;
 mod evidence;
 mod figure;
 mod fillings;
 mod merging;
+mod microdata;
 mod neighbourhood;
 mod protection;
+mod questions;
+mod release_log;
+mod releases;
+mod risk;
 mod rules;
+mod sets;
 mod snapshots;
 mod suppression;
 mod table;
 mod unsafe_counts;
+mod variance_curves;
 
 pub use bins::{Bin, SafeBins};
 pub use estimates::{GateError, SafeRow, gate};
 pub use figure::{Figure, Standing};
 pub use merging::{Merged, merge_small_groups};
+pub use microdata::{
+    MicrodataError, MicrodataPlan, RiskReport, SafeMicrodata, Step, Variable, WeightReport, microdata,
+};
 pub use protection::{
     ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
 };
+pub use release_log::{ReleaseError, ReleaseLog, Snapshot};
+pub use releases::gate_with;
+pub use risk::{Diversity, FileRisk, individual_risk};
 pub use rules::Rules;
 pub use snapshots::{Interview, SnapshotError, early_snapshot, may_follow};
 pub use table::{Cell, SafeTable};
+pub use variance_curves::{VarianceCurve, variance_curves, variance_table};

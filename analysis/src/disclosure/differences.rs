@@ -1,0 +1,315 @@
+//! What can be computed from figures that are out: counts by subtraction, along groups, answers and releases.
+//!
+//! Every figure counts a set of respondents ([`super::sets`]). Sets that part others give sums; a set within another
+//! that is a little larger gives a difference. Whether a hidden count can be bounded is asked of a linear program: two
+//! ways to fill in what is not known that differ there by the threshold. What is shown takes part at a price, so that
+//! the same program names what else has to be held back.
+
+use super::sets::{Domain, Respondents};
+use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOptions, Variable};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+/// Sets of one program, the target's nearest; those beyond are taken for known.
+const NEAR: usize = 240;
+/// Sets of the first, smaller one, all of them hidden.
+const FEW: usize = 40;
+/// Differences up to this many respondents are looked at.
+const WINDOW: usize = 60;
+/// Changes smaller than this are none.
+const TOLERANCE: f64 = 1e-6;
+
+/// Respondents whose number may be known.
+pub(super) struct Set {
+    pub members: Respondents,
+    pub n: usize,
+    /// Counted up to the rule's number.
+    pub clusters: usize,
+    /// Known from an earlier release: nothing hides it any more.
+    pub released: bool,
+    /// Figures of today that tell its number.
+    pub telling: usize,
+    /// Whom it counts, in the ways it was asked.
+    domains: Vec<Domain>,
+    /// What a sum left over, or two bases of one domain.
+    unanswered: bool,
+}
+
+impl Set {
+    pub fn is_known(&self) -> bool {
+        self.released || self.telling > 0
+    }
+}
+
+pub(super) struct Limits {
+    pub count: usize,
+    pub clusters: usize,
+    pub base: usize,
+}
+
+pub(super) struct Differences<'a> {
+    pub sets: Vec<Set>,
+    place: HashMap<Respondents, usize>,
+    /// A whole (−1) and its parts (+1).
+    sums: Vec<Vec<(usize, f64)>>,
+    sums_of: Vec<Vec<usize>>,
+    seen: BTreeSet<Vec<(usize, bool)>>,
+    cluster_of: &'a [usize],
+    pub limits: Limits,
+}
+
+impl<'a> Differences<'a> {
+    pub fn new(cluster_of: &'a [usize], limits: Limits) -> Self {
+        Self {
+            sets: Vec::new(),
+            place: HashMap::new(),
+            sums: Vec::new(),
+            sums_of: Vec::new(),
+            seen: BTreeSet::new(),
+            cluster_of,
+            limits,
+        }
+    }
+
+    /// The set's number; `None` for nobody, which everybody may know.
+    pub fn insert(&mut self, members: Respondents, domain: Option<&Domain>) -> Option<usize> {
+        let n = members.count();
+        if n == 0 {
+            return None;
+        }
+        let at = match self.place.get(&members) {
+            Some(at) => *at,
+            None => {
+                let clusters = members.clusters(self.cluster_of, self.limits.clusters);
+                self.place.insert(members.clone(), self.sets.len());
+                self.sums_of.push(Vec::new());
+                self.sets.push(Set {
+                    members,
+                    n,
+                    clusters,
+                    released: false,
+                    telling: 0,
+                    domains: Vec::new(),
+                    unanswered: false,
+                });
+                self.sets.len() - 1
+            }
+        };
+        if let Some(domain) = domain
+            && !self.sets[at].domains.contains(domain)
+        {
+            self.sets[at].domains.push(domain.clone());
+        }
+        Some(at)
+    }
+
+    /// Ties a whole to its parts; what the parts leave over is a part of its own, of those who did not answer.
+    pub fn part(&mut self, whole: usize, parts: &[usize]) {
+        let mut rest = self.sets[whole].members.clone();
+        let mut terms = vec![(whole, false)];
+        for part in parts {
+            rest = rest.without(&self.sets[*part].members);
+            terms.push((*part, true));
+        }
+        if let Some(rest) = self.insert(rest, None) {
+            self.sets[rest].unanswered = true;
+            terms.push((rest, true));
+        }
+        // A whole that is its only part.
+        if terms.len() == 2 && terms[0].0 == terms[1].0 {
+            return;
+        }
+        terms.sort_unstable();
+        terms.dedup();
+        if self.seen.insert(terms.clone()) {
+            let sum = self.sums.len();
+            terms.iter().for_each(|(set, _)| self.sums_of[*set].push(sum));
+            self.sums.push(
+                terms.into_iter().map(|(set, is_part)| (set, if is_part { 1.0 } else { -1.0 })).collect(),
+            );
+        }
+    }
+
+    /// Whether these are who did not answer: their number is held back with the bases of figures, not with the figures.
+    pub fn is_unanswered(&self, at: usize) -> bool {
+        self.sets[at].unanswered && self.sets[at].domains.is_empty()
+    }
+
+    /// Whether the number may be known, by rule 17.
+    pub fn is_unsafe(&self, at: usize) -> bool {
+        self.sets[at].n < self.limits.count || self.sets[at].clusters < self.limits.clusters
+    }
+
+    /// The sets whose numbers are told, and those that are the last unknown part of a sum.
+    fn computable(&self) -> Vec<usize> {
+        let mut known: Vec<bool> = self.sets.iter().map(Set::is_known).collect();
+        let mut waiting: Vec<usize> = (0..self.sums.len()).collect();
+        while let Some(sum) = waiting.pop() {
+            let mut unknown = self.sums[sum].iter().map(|(set, _)| *set).filter(|set| !known[*set]);
+            if let (Some(last), None) = (unknown.next(), unknown.next()) {
+                known[last] = true;
+                waiting.extend(&self.sums_of[last]);
+            }
+        }
+        (0..self.sets.len()).filter(|set| known[*set]).collect()
+    }
+
+    /// Differences of two sets of known numbers that no rule allows, as sets of their own.
+    pub fn subtract_known(&mut self) -> Vec<usize> {
+        let mut known = self.computable();
+        known.sort_by_key(|i| (self.sets[*i].n, *i));
+        let mut found = Vec::new();
+        for (at, small) in known.iter().enumerate() {
+            for large in &known[at + 1..] {
+                let more = self.sets[*large].n - self.sets[*small].n;
+                if more > WINDOW {
+                    break;
+                }
+                if more == 0 || !self.sets[*small].members.is_within(&self.sets[*large].members) {
+                    continue;
+                }
+                found.extend(self.difference(*small, *large));
+            }
+        }
+        found
+    }
+
+    fn difference(&mut self, small: usize, large: usize) -> Option<usize> {
+        let rest = self.sets[large].members.without(&self.sets[small].members);
+        let clusters = rest.clusters(self.cluster_of, self.limits.clusters);
+        let n = rest.count();
+        let of_one_question = |a: &Domain, b: &Domain| a.answer.is_none() && a.answered == b.answered;
+        let few = n < self.limits.count
+            || clusters < self.limits.clusters
+            // Who has two means has the mean of the difference.
+            || (n < self.limits.base && self.any_domains(small, large, of_one_question));
+        if !few {
+            return None;
+        }
+        let skipped = |a: &Domain, b: &Domain| {
+            a.condition == b.condition
+                && a.group == b.group
+                && a.answer == b.answer
+                && a.answered != b.answered
+        };
+        let unanswered = self.any_domains(small, large, skipped);
+        let rest = self.insert(rest, None)?;
+        self.sets[rest].unanswered |= unanswered;
+        self.part(large, &[small, rest]);
+        Some(rest)
+    }
+
+    fn any_domains(&self, small: usize, large: usize, test: impl Fn(&Domain, &Domain) -> bool) -> bool {
+        self.sets[small].domains.iter().any(|a| self.sets[large].domains.iter().any(|b| test(a, b)))
+    }
+
+    /// Known sets that hold a hidden one within a few respondents, or lie so within it, bound it.
+    pub fn enclose(&mut self, target: usize) {
+        let n = self.sets[target].n;
+        let near = |i: &usize| {
+            let other = &self.sets[*i];
+            *i != target && other.is_known() && other.n.abs_diff(n) < self.limits.count && other.n != n
+        };
+        let near: Vec<usize> = (0..self.sets.len()).filter(near).collect();
+        for other in near {
+            let (small, large) = if self.sets[other].n < n { (other, target) } else { (target, other) };
+            if self.sets[small].members.is_within(&self.sets[large].members) {
+                let rest = self.sets[large].members.without(&self.sets[small].members);
+                if let Some(rest) = self.insert(rest, None) {
+                    self.part(large, &[small, rest]);
+                }
+            }
+        }
+    }
+
+    /// What must be held back so that the target's number cannot be bounded to less than the threshold: empty where
+    /// nothing more is needed, `None` where the program finds no way.
+    pub fn cover(&self, target: usize) -> Option<Vec<usize>> {
+        // Most counts are safe among a few hidden ones near them.
+        let among_hidden = self.fill(target, &self.near(target, FEW, false));
+        among_hidden.or_else(|| self.fill(target, &self.near(target, NEAR, true)))
+    }
+
+    /// The cheapest two ways to fill in the sets, all others as they are; the shown ones that change.
+    fn fill(&self, target: usize, near: &[usize]) -> Option<Vec<usize>> {
+        let mut problem = Problem::new(OptimizationDirection::Minimize);
+        let mut changes = Vec::with_capacity(near.len());
+        for set in near {
+            let known = self.sets[*set].telling > 0;
+            let n = self.sets[*set].n as f64;
+            let price = if known { 1.0 + n.ln_1p() } else { 0.0 };
+            let free = !known || *set == target;
+            let [up, down] = [0, 1].map(|_| Change {
+                rise: problem.add_var(price, (if free { -n } else { 0.0 }, f64::INFINITY)),
+                fall: (!free).then(|| problem.add_var(price, (0.0, n))),
+            });
+            changes.push([up, down]);
+        }
+        let place: BTreeMap<usize, usize> = near.iter().enumerate().map(|(at, set)| (*set, at)).collect();
+        let sums: BTreeSet<usize> = near.iter().flat_map(|set| &self.sums_of[*set]).copied().collect();
+        let ways: [fn(&[Change; 2]) -> &Change; 2] = [|two| &two[0], |two| &two[1]];
+        for sum in sums {
+            let inside = self.sums[sum].iter().filter_map(|(set, sign)| Some((*place.get(set)?, *sign)));
+            let inside: Vec<(usize, f64)> = inside.collect();
+            for way in ways {
+                let terms = inside.iter().flat_map(|(at, sign)| way(&changes[*at]).terms(*sign));
+                problem.add_constraint(terms.collect::<Vec<_>>(), ComparisonOp::Eq, 0.0);
+            }
+        }
+        let [up, down] = &changes[place[&target]];
+        let apart: Vec<(Variable, f64)> = up.terms(1.0).into_iter().chain(down.terms(-1.0)).collect();
+        problem.add_constraint(apart, ComparisonOp::Eq, self.limits.count as f64);
+        let mut options = SolveOptions::default();
+        options.presolve = false;
+        let solution = problem.solve_with(options).ok()?.into_solution().ok()?;
+        let moved = |change: &Change| {
+            let fall = change.fall.map_or(0.0, |f| solution.var_value(f));
+            (solution.var_value(change.rise) - fall).abs() > TOLERANCE
+        };
+        let more = near
+            .iter()
+            .zip(&changes)
+            .filter(|(set, ways)| self.sets[**set].telling > 0 && **set != target && ways.iter().any(moved));
+        Some(more.map(|(set, _)| *set).collect())
+    }
+
+    /// The sets told today that stand in a sum with the target.
+    pub fn beside(&self, target: usize) -> Vec<usize> {
+        let sets = self.sums_of[target].iter().flat_map(|sum| &self.sums[*sum]).map(|(set, _)| *set);
+        let beside: BTreeSet<usize> = sets
+            .filter(|set| *set != target && self.sets[*set].telling > 0 && !self.sets[*set].released)
+            .collect();
+        beside.into_iter().collect()
+    }
+
+    /// The sets that can change with the target, nearest first: those not known before those that are.
+    fn near(&self, target: usize, most: usize, with_shown: bool) -> Vec<usize> {
+        let mut near = vec![target];
+        let mut taken = BTreeSet::from([target]);
+        let (mut hidden, mut shown) = (VecDeque::from([target]), VecDeque::new());
+        while near.len() < most {
+            let Some(from) = hidden.pop_front().or_else(|| shown.pop_front()) else { break };
+            for (set, _) in self.sums_of[from].iter().flat_map(|sum| &self.sums[*sum]) {
+                let is_shown = self.sets[*set].telling > 0;
+                let stays = self.sets[*set].released || (is_shown && !with_shown);
+                if stays || near.len() >= most || !taken.insert(*set) {
+                    continue;
+                }
+                near.push(*set);
+                if is_shown { shown.push_back(*set) } else { hidden.push_back(*set) }
+            }
+        }
+        near
+    }
+}
+
+/// The change of a set's number: one variable where it is free, its rise and its fall where both cost.
+struct Change {
+    rise: Variable,
+    fall: Option<Variable>,
+}
+
+impl Change {
+    fn terms(&self, sign: f64) -> Vec<(Variable, f64)> {
+        std::iter::once((self.rise, sign)).chain(self.fall.map(|f| (f, -sign))).collect()
+    }
+}

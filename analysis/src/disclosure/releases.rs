@@ -1,0 +1,525 @@
+//! The gate that remembers: protection.md rules 17 and 20 over all figures of a data set, whatever was asked for them
+//! and when.
+//!
+//! Whoever keeps all published figures can subtract them. So the gate of estimates ([`super::gate`]), which judges the
+//! rows of one answer, is followed by a second look ([`gate_with`]): every figure counts a set of respondents; what is
+//! out, today or from the log, makes the numbers of those sets known; and no set of too few may be bounded by them.
+//! Filters are compared by the respondents that they hold, so that it does not matter how they are written.
+
+use super::differences::{Differences, Limits};
+use super::questions::{Asked, asked, frame, query, refuse_crossing};
+use super::release_log::{Line, Logged, Release, ReleaseError, ReleaseLog, Snapshot, Went};
+use super::sets::{Answers, Domain, Respondents};
+use super::snapshots::Interview;
+use super::{Figure, Rules, SafeRow, gate};
+use crate::estimation::design::Design;
+use crate::estimation::plan::{DesignPlan, Request};
+use crate::estimation::result::Row;
+use crate::estimation::{EstimationError, Plan, Results, Statistic, prepare};
+use crate::table::{Table, Types};
+use crate::weighting;
+use indexmap::IndexMap;
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The gate with the memory of what is out: decides for every row of a plan's answer, and writes it into the log.
+///
+/// `data`: what the plan's figures were estimated from; `snapshot.interviews` names its rows. Returned in the order of
+/// `results.results`. Beyond [`gate`], with the log and all rows at once, figures are held back
+/// - that tell the number of respondents of a domain that was hidden before;
+/// - whose number of respondents, minus or within another that is out, leaves a positive count under
+///   `rules.min_count`, one from fewer than `rules.min_clusters` clusters, or the mean of fewer than `rules.min_base`;
+/// - whose number would let somebody who has all figures bound a hidden count closer than `rules.min_count`;
+/// - whose exact count of respondents is unsafe where the weighted share did not show it;
+/// - contrasts of hidden figures, and rows that the gate cannot count in the data.
+///
+/// Where only the number of those who did not answer would come out, the figure is shown without its base and design
+/// effect. What was shown of the same snapshot before is shown again, what was hidden stays hidden.
+///
+/// Errors: [`ReleaseError`]; then nothing is logged and nothing leaves.
+pub fn gate_with(
+    log: &mut ReleaseLog,
+    snapshot: &Snapshot,
+    data: &Table,
+    plan: &Plan,
+    results: &Results,
+    rules: &Rules,
+) -> Result<Vec<SafeRow>, ReleaseError> {
+    if !plan.waves.is_empty() {
+        return Err(ReleaseError::Waves);
+    }
+    if snapshot.interviews.len() != data.height() {
+        let (interviews, rows) = (snapshot.interviews.len(), data.height());
+        return Err(ReleaseError::Rows { snapshot: snapshot.id.clone(), interviews, rows });
+    }
+    let taken = log.admit(snapshot)?;
+    let plan = plan.with_indices()?;
+    let rules = rules.clone().tightened();
+    let rows = &results.results;
+    let safe = gate(rows, &rules)?;
+    let weights = weights(data, &plan)?;
+    let respond = Respondents::of(data.height(), |row| weights[row] > 0.0);
+    let answers = Answers::of(data, &plan.types, &plan.derive, &respond)?;
+    let mut clusters: BTreeMap<&str, usize> = BTreeMap::new();
+    let cluster_of: Vec<usize> = snapshot
+        .interviews
+        .iter()
+        .map(|interview| {
+            let next = clusters.len();
+            *clusters.entry(&interview.cluster).or_insert(next)
+        })
+        .collect();
+    let limits = Limits { count: rules.min_count, clusters: rules.min_clusters, base: rules.min_base };
+    let mut search = Search {
+        log,
+        snapshot,
+        known: Differences::new(&cluster_of, limits),
+        placed: BTreeMap::new(),
+        parted: BTreeSet::new(),
+        figures: Vec::with_capacity(rows.len()),
+        contrasts: Vec::new(),
+        released: BTreeMap::new(),
+        equal_weights: are_equal(&weights),
+    };
+    search.take_rows(rows, &safe, &plan, &rules, &answers)?;
+    search.take_log(data, &plan, &respond)?;
+    search.hold_back();
+    let figures = std::mem::take(&mut search.figures);
+    let release = Release {
+        snapshot: snapshot.id.clone(),
+        date: snapshot.date.clone(),
+        query: query(&plan),
+        types: plan.types.clone(),
+        derive: plan.derive.clone(),
+        figures: figures.iter().zip(rows).filter_map(|(figure, row)| figure.logged(row)).collect(),
+    };
+    log.lines.extend(taken.map(Line::Snapshot));
+    log.lines.push(Line::Release(release));
+    Ok(figures
+        .iter()
+        .zip(rows)
+        .zip(safe)
+        .map(|((figure, _), safe)| match figure.went {
+            Went::Shown => safe,
+            Went::WithoutBase => safe.with(Figure::without_base),
+            Went::Hidden => safe.with(|_| Figure::hidden()),
+        })
+        .collect())
+}
+
+fn weights(data: &Table, plan: &Plan) -> Result<Vec<f64>, EstimationError> {
+    let table = prepare(Cow::Borrowed(data), plan)?;
+    // Joint probabilities lie in another file and change no weight.
+    let design =
+        Design::build(&table, &DesignPlan { pps: None, variance: None, ..plan.design.clone() }, None)?;
+    let steps = weighting::compile(&table, &design, &plan.adjust)?;
+    Ok(weighting::run(&steps, &design.base_weights)?.weights)
+}
+
+fn are_equal(weights: &[f64]) -> bool {
+    let mut positive = weights.iter().filter(|w| **w > 0.0);
+    let first = positive.next().copied().unwrap_or_default();
+    positive.all(|w| (w - first).abs() <= 1e-9 * first)
+}
+
+/// A row on its way out.
+struct Outgoing {
+    asked: Option<Asked>,
+    /// Sets whose numbers it tells: its base, and who gave the answer.
+    tells: Vec<usize>,
+    went: Went,
+    /// Went out like this before.
+    settled: bool,
+}
+
+impl Outgoing {
+    fn logged(&self, row: &Row) -> Option<Logged> {
+        let n = row.base().filter(|_| self.went == Went::Shown);
+        Some(Logged { asked: self.asked.clone()?, n, went: self.went })
+    }
+
+    /// The sets that it tells as it goes out now.
+    fn telling(&self) -> &[usize] {
+        match self.went {
+            Went::Shown => &self.tells,
+            // A share of unequal weights tells no count without the base.
+            Went::WithoutBase | Went::Hidden => &[],
+        }
+    }
+}
+
+/// The data as they are named: of which snapshot (`None` is today's), by which definitions of derived columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Source {
+    snapshot: Option<String>,
+    definitions: usize,
+}
+
+/// Types and derived columns that figures were asked with.
+type Definitions = (Types, IndexMap<String, String>);
+
+/// A wider domain and the parts that it falls into.
+type Wider = (Domain, Vec<(Domain, Respondents)>);
+
+struct Search<'a> {
+    log: &'a ReleaseLog,
+    snapshot: &'a Snapshot,
+    known: Differences<'a>,
+    placed: BTreeMap<(Source, Domain), Option<usize>>,
+    /// Wholes with the first of their parts: each is parted once along each column.
+    parted: BTreeSet<(Source, Domain, Domain)>,
+    figures: Vec<Outgoing>,
+    /// Contrasts among them, each with the figures that it compares.
+    contrasts: Vec<(usize, Vec<usize>)>,
+    /// How figures of this snapshot went out before.
+    released: BTreeMap<Asked, Went>,
+    /// A share of equal weights is a fraction whose denominator can be read off.
+    equal_weights: bool,
+}
+
+impl Search<'_> {
+    /// Finds whom every row counts, and hides what today's rows alone decide.
+    fn take_rows(
+        &mut self,
+        rows: &[Row],
+        safe: &[SafeRow],
+        plan: &Plan,
+        rules: &Rules,
+        answers: &Answers,
+    ) -> Result<(), ReleaseError> {
+        // The same name may mean another column where it was derived in another way.
+        let alike = |release: &&Release| {
+            release.snapshot == self.snapshot.id
+                && release.types == plan.types
+                && release.derive == plan.derive
+        };
+        for release in self.log.releases().filter(alike) {
+            let went = release.figures.iter().map(|f| (f.asked.clone(), f.went));
+            self.released.extend(went);
+        }
+        let requests: BTreeMap<&str, &Request> = plan.requests.iter().map(|r| (r.id.as_str(), r)).collect();
+        let foreign = rows.iter().filter(|row| !requests.contains_key(row.id.as_str())).count();
+        if foreign > 0 {
+            return Err(ReleaseError::Foreign { rows: foreign });
+        }
+        let mut frames: BTreeMap<&str, Domain> = BTreeMap::new();
+        for request in &plan.requests {
+            refuse_crossing(request, plan, rules)?;
+        }
+        let today = Source::default();
+        // Everybody: how many took part is in every report.
+        let everybody = Domain::default();
+        let all = answers.respondents(&everybody)?;
+        if let Some(all) = self.place(&today, &everybody, all, answers, None)? {
+            self.known.sets[all].released = true;
+        }
+        for (row, safe) in rows.iter().zip(safe) {
+            let request = requests[row.id.as_str()];
+            let domain = match frames.entry(request.id.as_str()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(frame(request, plan, answers)?),
+            };
+            let asked = asked(row, request, domain, answers);
+            if let (Statistic::Contrast, Some(of)) = (request.statistic, &request.between) {
+                let used = |other: &Row| {
+                    other.id == *of && request.weights.as_ref().is_none_or(|w| w.contains_key(&other.key()))
+                };
+                let used =
+                    rows.iter().enumerate().filter(|(_, other)| used(other)).map(|(at, _)| at).collect();
+                self.contrasts.push((self.figures.len(), used));
+            }
+            let mut tells = Vec::new();
+            let mut went = if safe.figure().is_hidden() { Went::Hidden } else { Went::Shown };
+            let mut settled = false;
+            if let Some(asked) = &asked {
+                let base = asked.domain.base();
+                let members = answers.respondents(&base)?;
+                let n = members.count();
+                tells.extend(self.place(&today, &base, members, answers, None)?);
+                if row.base() != Some(n) {
+                    went = Went::Hidden;
+                }
+                if asked.domain.answer.is_some() {
+                    let with_answer = answers.respondents(&asked.domain)?;
+                    tells.extend(self.place(&today, &asked.domain, with_answer, answers, None)?);
+                }
+                if let Some(before) = self.released.get(asked) {
+                    settled = true;
+                    went = if went == Went::Hidden { went } else { *before };
+                }
+            } else if request.statistic != Statistic::Contrast {
+                went = Went::Hidden;
+            }
+            if !settled && tells.iter().any(|set| self.known.is_unsafe(*set)) {
+                went = Went::Hidden;
+            }
+            self.figures.push(Outgoing { asked, tells, went, settled });
+        }
+        Ok(())
+    }
+
+    /// Puts in what is out: the numbers told, and the domains that were hidden.
+    fn take_log(&mut self, data: &Table, today: &Plan, respond: &Respondents) -> Result<(), ReleaseError> {
+        let log = self.log;
+        let mut definitions: Vec<Definitions> = vec![(today.types.clone(), today.derive.clone())];
+        let mut answers_of: BTreeMap<usize, Answers> = BTreeMap::new();
+        let mut hidden_before: BTreeMap<usize, Went> = BTreeMap::new();
+        for release in log.releases() {
+            let unknown = |source: EstimationError| ReleaseError::Unknown {
+                date: release.date.clone(),
+                source: Box::new(source),
+            };
+            let own_definitions = (release.types.clone(), release.derive.clone());
+            let defined = definitions.iter().position(|d| *d == own_definitions).unwrap_or(definitions.len());
+            if defined == definitions.len() {
+                definitions.push(own_definitions);
+            }
+            let answers: &Answers = match answers_of.entry(defined) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let answers = Answers::of(data, &release.types, &release.derive, respond);
+                    new.insert(answers.map_err(unknown)?)
+                }
+            };
+            let own = release.snapshot == self.snapshot.id;
+            let inside = match log.snapshots().find(|taken| taken.id == release.snapshot && !own) {
+                Some(taken) => {
+                    let of = |i: &Interview| taken.interviews.contains(&(i.id.clone(), i.cluster.clone()));
+                    let interviews = &self.snapshot.interviews;
+                    Some(Respondents::of(interviews.len(), |row| of(&interviews[row])))
+                }
+                None => None,
+            };
+            let source = Source { snapshot: (!own).then(|| release.snapshot.clone()), definitions: defined };
+            for figure in &release.figures {
+                let base = figure.asked.domain.base();
+                let domains =
+                    [Some(&base), figure.asked.domain.answer.is_some().then_some(&figure.asked.domain)];
+                let mut gone = 0;
+                for (at, domain) in domains.into_iter().enumerate() {
+                    let Some(domain) = domain else { continue };
+                    let members = answers.respondents(domain).map_err(unknown)?;
+                    let here =
+                        self.place(&source, domain, members, answers, inside.as_ref()).map_err(unknown)?;
+                    let Some(here) = here else { continue };
+                    // Withdrawn since. A few of them would be known by subtracting; of many nothing is left to subtract.
+                    if at == 0 {
+                        gone = figure.n.map_or(0, |n| n.saturating_sub(self.known.sets[here].n));
+                    }
+                    match figure.went {
+                        Went::Shown if gone == 0 => self.known.sets[here].released = true,
+                        Went::Shown if gone >= self.known.limits.count => {}
+                        Went::Shown | Went::Hidden => {
+                            hidden_before.insert(here, Went::Hidden);
+                        }
+                        Went::WithoutBase => {
+                            hidden_before.entry(here).or_insert(Went::WithoutBase);
+                        }
+                    }
+                    if gone > 0 && gone < self.known.limits.count {
+                        self.hide_domain(domain);
+                    }
+                }
+            }
+        }
+        // A number that was hidden is not given now, under whatever name.
+        for figure in self.figures.iter_mut().filter(|f| !f.settled && f.went == Went::Shown) {
+            let untold = |set: &&usize| !self.known.sets[**set].released;
+            let before: Vec<Went> = figure
+                .tells
+                .iter()
+                .filter(untold)
+                .filter_map(|set| hidden_before.get(set))
+                .copied()
+                .collect();
+            if !before.is_empty() {
+                let gently = before.iter().all(|went| *went == Went::WithoutBase);
+                figure.went = held_back(gently, self.equal_weights);
+            }
+        }
+        self.tie_releases();
+        Ok(())
+    }
+
+    /// Of a domain that lost a few respondents since it was released, nothing new is told.
+    fn hide_domain(&mut self, domain: &Domain) {
+        for figure in self.figures.iter_mut().filter(|f| !f.settled) {
+            let same = |asked: &Asked| asked.domain == *domain || asked.domain.base() == *domain;
+            if figure.asked.as_ref().is_some_and(same) {
+                figure.went = Went::Hidden;
+            }
+        }
+    }
+
+    /// A domain of today is what it was in an earlier snapshot and who came since.
+    fn tie_releases(&mut self) {
+        let earlier: Vec<((Source, Domain), usize)> = self
+            .placed
+            .iter()
+            .filter(|((source, _), _)| source.snapshot.is_some())
+            .filter_map(|(key, set)| Some((key.clone(), (*set)?)))
+            .collect();
+        for ((source, domain), before) in earlier {
+            let today = (Source { snapshot: None, ..source }, domain);
+            if let Some(Some(now)) = self.placed.get(&today).copied()
+                && now != before
+            {
+                let come = self.known.sets[now].members.without(&self.known.sets[before].members);
+                if let Some(come) = self.known.insert(come, None) {
+                    self.known.part(now, &[before, come]);
+                }
+            }
+        }
+    }
+
+    /// The number of a domain's set, with the sums that it stands in: along every column of its group and among the
+    /// answers, up to the domain of all.
+    fn place(
+        &mut self,
+        source: &Source,
+        domain: &Domain,
+        members: Respondents,
+        answers: &Answers,
+        inside: Option<&Respondents>,
+    ) -> Result<Option<usize>, EstimationError> {
+        let key = (source.clone(), domain.clone());
+        if let Some(known) = self.placed.get(&key) {
+            return Ok(*known);
+        }
+        let within = |members: Respondents| inside.map_or_else(|| members.clone(), |i| members.and(i));
+        let set = self.known.insert(within(members.clone()), Some(domain));
+        self.placed.insert(key, set);
+        if set.is_none() {
+            return Ok(None);
+        }
+        let mut wider: Vec<Wider> = Vec::new();
+        if let Some((variable, answer)) = &domain.answer {
+            let parts = answers.parts(variable, answer)?;
+            let one = |(level, rows): (&String, &Respondents)| {
+                (Domain { answer: Some((variable.clone(), level.clone())), ..domain.clone() }, rows.clone())
+            };
+            wider.push((domain.base(), parts.iter().map(one).collect()));
+        }
+        for column in domain.group.keys() {
+            let levels = answers.levels(column)?;
+            let one = |(level, rows): (&String, &Respondents)| {
+                let mut part = domain.clone();
+                part.group.insert(column.clone(), level.clone());
+                (part, rows.clone())
+            };
+            wider.push((domain.without(column), levels.iter().map(one).collect()));
+        }
+        if !domain.condition.is_empty() {
+            let whole = Domain { condition: String::new(), ..domain.clone() };
+            let outside =
+                Domain { condition: format!("NOT COALESCE({}, FALSE)", domain.condition), ..domain.clone() };
+            let rest = answers.respondents(&whole)?.without(&members);
+            wider.push((whole, vec![(domain.clone(), members.clone()), (outside, rest)]));
+        }
+        for (whole, parts) in wider {
+            // The parts of a whole along one column come with each of them.
+            let along: BTreeSet<&Domain> = parts.iter().map(|(part, _)| part).collect();
+            let first = along.first().map(|part| (*part).clone()).unwrap_or_default();
+            if !self.parted.insert((source.clone(), whole.clone(), first)) {
+                continue;
+            }
+            let all = answers.respondents(&whole)?;
+            let Some(at) = self.place(source, &whole, all.clone(), answers, inside)? else { continue };
+            let mut places = Vec::with_capacity(parts.len());
+            for (part, rows) in parts {
+                let members = within(all.and(&rows));
+                places.extend(self.known.insert(members, Some(&part)));
+            }
+            self.known.part(at, &places);
+        }
+        Ok(set)
+    }
+
+    fn recount(&mut self) {
+        self.known.sets.iter_mut().for_each(|set| set.telling = 0);
+        for figure in &self.figures {
+            for set in figure.telling() {
+                self.known.sets[*set].telling += 1;
+            }
+        }
+    }
+
+    fn hold_back(&mut self) {
+        self.recount();
+        let mut waiting: Vec<usize> = self.known.subtract_known();
+        waiting.extend((0..self.known.sets.len()).filter(|set| self.known.is_unsafe(*set)));
+        waiting.extend(self.hidden_sets());
+        waiting.sort_by_key(|set| (self.known.sets[*set].n, *set));
+        let mut done = BTreeSet::new();
+        let mut at = 0;
+        while let Some(target) = waiting.get(at).copied() {
+            at += 1;
+            if self.known.sets[target].released || !done.insert(target) {
+                continue;
+            }
+            if self.known.sets[target].telling > 0 {
+                if !self.known.is_unsafe(target) {
+                    // Hidden in one row, told by another that may.
+                    done.remove(&target);
+                    continue;
+                }
+                self.let_go(target, false);
+            }
+            let before = self.figures.iter().filter(|f| f.went == Went::Shown).count();
+            self.known.enclose(target);
+            // As long as something of today bounds it.
+            let gently = self.known.is_unanswered(target);
+            loop {
+                // Where no program says what is enough: all that stands in a sum with it.
+                let more = self.known.cover(target).unwrap_or_else(|| self.known.beside(target));
+                let mut some = false;
+                more.into_iter().for_each(|set| some |= self.let_go(set, gently));
+                if !some {
+                    break;
+                }
+            }
+            if self.figures.iter().filter(|f| f.went == Went::Shown).count() == before {
+                continue;
+            }
+            let mut hidden = self.hidden_sets();
+            hidden.retain(|set| !done.contains(set) && !waiting[at..].contains(set));
+            hidden.sort_by_key(|set| (self.known.sets[*set].n, *set));
+            waiting.extend(hidden);
+        }
+        self.hide_contrasts();
+    }
+
+    /// Sets of hidden figures whose numbers nothing tells.
+    fn hidden_sets(&self) -> Vec<usize> {
+        let of_hidden = self.figures.iter().filter(|f| f.went == Went::Hidden).flat_map(|f| &f.tells);
+        let unknown: BTreeSet<usize> =
+            of_hidden.copied().filter(|set| !self.known.sets[*set].is_known()).collect();
+        unknown.into_iter().collect()
+    }
+
+    /// Holds back what tells the set's number: the base alone where that is enough, else the figures. False where nothing
+    /// of today tells it.
+    fn let_go(&mut self, set: usize, gently: bool) -> bool {
+        let mut some = false;
+        for figure in self.figures.iter_mut().filter(|f| !f.settled && f.telling().contains(&set)) {
+            figure.went = held_back(gently, self.equal_weights);
+            some = true;
+        }
+        self.recount();
+        some
+    }
+
+    fn hide_contrasts(&mut self) {
+        for (contrast, of) in &self.contrasts {
+            if of.iter().any(|row| self.figures[*row].went == Went::Hidden) {
+                self.figures[*contrast].went = Went::Hidden;
+            }
+        }
+    }
+}
+
+/// How a figure goes out that may not tell its counts. The denominator of a share of equal weights can be read off it.
+fn held_back(gently: bool, equal_weights: bool) -> Went {
+    if gently && !equal_weights { Went::WithoutBase } else { Went::Hidden }
+}
