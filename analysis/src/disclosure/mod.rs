@@ -11,8 +11,11 @@
 
 mod bins;
 mod counts;
+mod dictionary;
+mod earlier;
 mod estimates;
 mod evidence;
+mod expansion;
 mod figure;
 mod fillings;
 mod merging;
