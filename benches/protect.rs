@@ -15,9 +15,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use table_sets::TableSet;
-
-type Key = BTreeMap<String, String>;
+use table_sets::{Key, TableSet};
 
 fn main() {
     let sets: u64 = std::env::var("SETS").ok().and_then(|s| s.parse().ok()).unwrap_or(1_000);
@@ -42,9 +40,7 @@ fn large(sets: u64, folder: &Path) -> (Vec<Result<Release, String>>, Vec<Value>)
     let mut attacker = attacker("bounds.py");
     let mut input = attacker.stdin.take().expect("piped");
     let reader = std::thread::spawn(move || attacker.wait_with_output());
-    let (all, left_out): (Vec<TableSet>, Vec<TableSet>) =
-        TableSet::spread(sets, 300, 5_000).partition(TableSet::is_in_reach);
-    println!("{} sets left out: {}", left_out.len(), table_sets::OUT_OF_REACH);
+    let all: Vec<TableSet> = TableSet::spread(sets, 300, 5_000).collect();
     let mut releases = Vec::new();
     let half = |first: usize| {
         let all = &all;
@@ -81,7 +77,7 @@ fn publish(set: &TableSet, folder: &Path) -> (Value, Vec<Result<Release, String>
                 let took = started.elapsed();
                 let value = serde_json::to_value(&answer).expect("JSON");
                 std::fs::write(folder.join("first.json"), value.to_string()).expect("a file");
-                releases.push(Ok(measure(&answer, &truth, &set.parents, took)));
+                releases.push(Ok(measure(&answer, set, &truth, took)));
                 answers.push(value);
             }
             Err(e) => {
@@ -94,22 +90,15 @@ fn publish(set: &TableSet, folder: &Path) -> (Value, Vec<Result<Release, String>
     (json!({"seed": set.seed, "answers": answers, "parents": set.parents, "threshold": 10}), releases)
 }
 
-fn measure(
-    answer: &Protected,
-    truth: &BTreeMap<Key, (usize, usize)>,
-    parents: &BTreeMap<String, BTreeMap<String, String>>,
-    took: Duration,
-) -> Release {
+fn measure(answer: &Protected, set: &TableSet, truth: &BTreeMap<Key, (usize, usize)>, took: Duration) -> Release {
+    let parents = &set.parents;
     let key = |c: &analysis::disclosure::ProtectedCell| -> Key {
         c.key().iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect()
     };
     let hidden: BTreeMap<Key, bool> =
         answer.tables().iter().flat_map(|t| t.cells()).map(|c| (key(c), c.n().is_none())).collect();
     let of = |k: &Key| truth.get(k).copied().unwrap_or((0, 0));
-    let is_unsafe = |k: &Key| matches!(of(k), (n, clusters) if n > 0 && (n < 10 || clusters < 3));
-    // Zeros of dominated distributions (rule 18) had to be hidden too.
-    let must = |k: &Key| hidden[k] && (is_unsafe(k) || of(k).0 == 0);
-    let unsafe_cells: BTreeSet<&Key> = hidden.keys().filter(|k| must(k)).collect();
+    let unsafe_cells = set.unsafe_cells(hidden.keys());
     let mut lines: BTreeSet<Vec<Key>> = BTreeSet::new();
     for table in answer.tables() {
         let keys: Vec<Key> = table.cells().iter().map(key).collect();
@@ -130,7 +119,7 @@ fn measure(
         cells: hidden.len(),
         unsafe_cells: unsafe_cells.len(),
         hidden: hidden.values().filter(|h| **h).count(),
-        greedy: greedy(&unsafe_cells.into_iter().cloned().collect(), &lines, &of),
+        greedy: greedy(&unsafe_cells, &lines, &of),
         took,
     }
 }

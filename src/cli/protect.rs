@@ -23,6 +23,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let safe =
         disclosure::protect(&plan, &folder).map_err(|e| anyhow::anyhow!("{}: {e}", args.plan.display()))?;
+    for earlier in safe.answers_of_other_data() {
+        eprintln!(
+            "{}: dữ liệu đã thay đổi từ lần công bố trước; chênh lệch giữa hai lần cũng được bảo vệ · made from other \
+             data; what the two answers differ by is protected too",
+            earlier.display()
+        );
+    }
     let mut text = serde_json::to_string_pretty(&safe)?;
     text.push('\n');
     super::write_output(args.output.as_deref(), text.as_bytes())

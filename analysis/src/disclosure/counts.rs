@@ -1,6 +1,7 @@
 //! Counts of respondents in linked tables: cells, margins, and the sums that tie them.
 
-use super::protection::{ProtectError, ProtectionPlan, Released, no_column};
+use super::earlier::Released;
+use super::protection::{ProtectError, ProtectionPlan, no_column};
 use indexmap::{IndexMap, IndexSet};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -47,6 +48,10 @@ pub(super) struct CellCount {
     pub released: bool,
     /// In no table: only there because its count cannot be negative.
     pub imagined: bool,
+    /// Earlier answers about other data counted so many; where they hid the count, all of them could be.
+    pub before: usize,
+    /// An earlier answer about other data hid it.
+    pub held_back: bool,
 }
 
 pub(super) struct Counts {
@@ -94,15 +99,37 @@ impl Counts {
             return Err(ProtectError::TooLarge { cells: counts.cells.len(), limit: MOST_CELLS });
         }
         counts.equations = equations.into_iter().collect();
-        for (key, n) in released.iter().flat_map(Released::shown) {
-            if let Some(cell) = counts.cells.get_mut(&key)
-                && cell.n == n
-            {
-                cell.released = true;
-            }
+        for answer in released {
+            counts.hear(answer)?;
         }
         counts.infer();
         Ok(counts)
+    }
+
+    /// Takes in what an earlier answer told: its counts, or what was there before.
+    fn hear(&mut self, answer: &Released) -> Result<(), ProtectError> {
+        if !answer.is_of_other_data(self) {
+            for (key, _) in answer.shown() {
+                self.cells.entry(key).and_modify(|cell| cell.released = true);
+            }
+            return Ok(());
+        }
+        answer.refuse_if_too_near(self)?;
+        for (key, n) in answer.cells() {
+            let Some(cell) = self.cells.get_mut(&key) else { continue };
+            cell.held_back |= n.is_none();
+            // Where fewer are left than were there, people went, and how many stayed is not known.
+            let before = n.unwrap_or(cell.n);
+            if before <= cell.n {
+                cell.before = cell.before.max(before);
+            }
+        }
+        Ok(())
+    }
+
+    /// Today's count; nobody where no table has the cell.
+    pub fn today(&self, key: &Key) -> usize {
+        self.cells.get(key).map_or(0, |cell| cell.n)
     }
 
     /// Marks what earlier answers tell without being asked: the parts of a released zero, and the last unknown
@@ -190,7 +217,7 @@ impl Counts {
             let key: Key = fixed.map(|((c, axis), p)| (c.clone(), axis.codes[p - 1].clone())).collect();
             let entry = self.cells.entry(key);
             indices.push(entry.index());
-            entry.or_insert(CellCount { n, clusters, released: false, imagined });
+            entry.or_insert(CellCount { n, clusters, imagined, ..CellCount::default() });
         }
         indices
     }

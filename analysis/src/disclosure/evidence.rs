@@ -8,6 +8,8 @@ pub(super) struct Evidence {
     /// Fillings that count; those of a cell that is being shown do not.
     stands: Vec<bool>,
     set_aside: Vec<usize>,
+    /// By cell, the fillings that change it and by how much.
+    of_cell: Vec<Vec<(usize, f64)>>,
     low: Vec<f64>,
     high: Vec<f64>,
 }
@@ -18,6 +20,7 @@ impl Evidence {
             fillings: Vec::new(),
             stands: Vec::new(),
             set_aside: Vec::new(),
+            of_cell: vec![Vec::new(); cells],
             low: vec![0.0; cells],
             high: vec![0.0; cells],
         }
@@ -35,28 +38,23 @@ impl Evidence {
 
     pub fn add(&mut self, changes: Changes) {
         self.widen(&changes);
+        changes.iter().for_each(|(cell, by)| self.of_cell[*cell].push((self.fillings.len(), *by)));
         self.fillings.push(changes);
         self.stands.push(true);
     }
 
     /// Sets aside the fillings that change `cell`; gives the cells that may have become narrower.
     pub fn without(&mut self, cell: usize) -> Vec<usize> {
-        self.set_aside = (0..self.fillings.len())
-            .filter(|f| self.stands[*f] && self.fillings[*f].iter().any(|(c, _)| *c == cell))
-            .collect();
-        let mut touched: Vec<usize> =
-            self.set_aside.iter().flat_map(|f| self.fillings[*f].iter().map(|(c, _)| *c)).collect();
-        touched.sort_unstable();
-        touched.dedup();
+        self.set_aside = self.of_cell[cell].iter().map(|(f, _)| *f).filter(|f| self.stands[*f]).collect();
         self.set_aside.iter().for_each(|f| self.stands[*f] = false);
-        self.measure();
-        touched
+        self.measure()
     }
 
     /// Takes back the fillings set aside last.
     pub fn restore(&mut self) {
-        std::mem::take(&mut self.set_aside).into_iter().for_each(|f| self.stands[f] = true);
+        self.set_aside.iter().for_each(|f| self.stands[*f] = true);
         self.measure();
+        self.set_aside.clear();
     }
 
     /// Forgets the fillings set aside last.
@@ -64,12 +62,18 @@ impl Evidence {
         self.set_aside.clear();
     }
 
-    fn measure(&mut self) {
-        self.low.fill(0.0);
-        self.high.fill(0.0);
-        let fillings = std::mem::take(&mut self.fillings);
-        fillings.iter().zip(&self.stands.clone()).filter(|(_, s)| **s).for_each(|(f, _)| self.widen(f));
-        self.fillings = fillings;
+    /// Measures the cells of the fillings set aside anew, and gives them.
+    fn measure(&mut self) -> Vec<usize> {
+        let set_aside = self.set_aside.iter().flat_map(|f| self.fillings[*f].iter().map(|(cell, _)| *cell));
+        let mut touched: Vec<usize> = set_aside.collect();
+        touched.sort_unstable();
+        touched.dedup();
+        for cell in &touched {
+            let standing = self.of_cell[*cell].iter().filter(|(f, _)| self.stands[*f]);
+            let range = |(low, high): (f64, f64), (_, by): &(usize, f64)| (low.min(*by), high.max(*by));
+            (self.low[*cell], self.high[*cell]) = standing.fold((0.0, 0.0), range);
+        }
+        touched
     }
 
     fn widen(&mut self, changes: &Changes) {

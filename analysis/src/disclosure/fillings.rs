@@ -4,7 +4,9 @@
 //! changes of the true counts: changes of cells that are hidden already are free, changes of shown cells have a
 //! price, so that one program says both whether a count is safe and what would have to be hidden for it.
 
+use super::expansion::{Expansion, Terms};
 use microlp::{ComparisonOp, OptimizationDirection, Problem, Solution, SolveOptions, Variable};
+use std::collections::HashMap;
 
 /// Changes of counts by cell; cells not named stay.
 pub(super) type Changes = Vec<(usize, f64)>;
@@ -15,14 +17,17 @@ pub(super) struct Movement {
     pub down: f64,
     /// 0 for cells that are hidden already.
     pub price: f64,
+    /// Cannot fall to zero: were it a sum of others, their bounds would not be enough.
+    pub is_limited: bool,
 }
 
-/// Some cells of the tables and the sums among them; all other cells stay.
+/// Some cells of the tables and the sums among them; all other cells stay. What is not a total of others moves, the
+/// totals follow.
 pub(super) struct Program {
     cells: Vec<usize>,
+    /// By cell's place in `cells`, as all below.
     movement: Vec<Movement>,
-    /// By cell's place in `cells`.
-    sums: Vec<Vec<(usize, f64)>>,
+    sums: Expansion,
 }
 
 impl Program {
@@ -63,15 +68,20 @@ impl Program {
         let mut touched: Vec<usize> = cells.iter().flat_map(|c| &sums_of[*c]).copied().collect();
         touched.sort_unstable();
         touched.dedup();
-        let within = |sum: usize| {
+        let within = |sum: usize| -> Terms {
             let terms = equations[sum].iter().filter(|(c, _)| place[*c] != usize::MAX);
             terms.map(|(c, a)| (place[*c], f64::from(*a))).collect()
         };
+        let sums: Vec<Terms> = touched.into_iter().map(within).collect();
         Self {
             movement: cells.iter().filter_map(|c| movement[*c]).collect(),
-            sums: touched.into_iter().map(within).collect(),
+            sums: Expansion::of(cells.len(), &sums),
             cells,
         }
+    }
+
+    pub fn cells(&self) -> &[usize] {
+        &self.cells
     }
 
     fn place(&self, cell: usize) -> Option<usize> {
@@ -82,106 +92,117 @@ impl Program {
     pub fn rise(&self, target: usize, amount: f64) -> Option<Changes> {
         let target = self.place(target)?;
         let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let variables = self.add_filling(&mut problem, Some(target));
-        problem.add_constraint(variables[target].terms(1.0), ComparisonOp::Eq, amount);
-        Some(self.changes(&variables, &solve(&problem)?))
+        let filling = self.add_filling(&mut problem, target);
+        problem.add_constraint(self.terms(&filling, target, 1.0), ComparisonOp::Eq, amount);
+        Some(self.changes(&filling, &solve(&problem)?))
     }
 
     /// The cheapest two fillings in which the target differs by `width`.
     pub fn spread(&self, target: usize, width: f64) -> Option<(Changes, Changes)> {
         let target = self.place(target)?;
         let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let up = self.add_filling(&mut problem, Some(target));
-        let down = self.add_filling(&mut problem, Some(target));
-        let terms = up[target].terms(1.0).into_iter().chain(down[target].terms(-1.0));
-        problem.add_constraint(terms.collect::<Vec<_>>(), ComparisonOp::Eq, width);
+        let up = self.add_filling(&mut problem, target);
+        let down = self.add_filling(&mut problem, target);
+        let mut terms = self.terms(&up, target, 1.0);
+        terms.extend(self.terms(&down, target, -1.0));
+        problem.add_constraint(terms, ComparisonOp::Eq, width);
         let solution = solve(&problem)?;
         Some((self.changes(&up, &solution), self.changes(&down, &solution)))
     }
 
-    /// Changes in which the target goes as far as it can in the direction of `sign`, up to `most`.
-    pub fn furthest(&self, target: usize, sign: f64, most: f64) -> Option<Changes> {
-        let target = self.place(target)?;
+    /// Changes in which as many cells as possible rise as far as they should. `needs`: how far, by cell.
+    pub fn lift(&self, needs: &HashMap<usize, f64>) -> Option<Changes> {
         let mut problem = Problem::new(OptimizationDirection::Maximize);
-        let variables = self.add_filling(&mut problem, Some(target));
-        let reached = problem.add_var(1.0, (0.0, most));
-        let mut terms = variables[target].terms(-sign);
-        terms.push((reached, 1.0));
-        problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
-        Some(self.changes(&variables, &solve(&problem)?))
+        let filling = self.add_changes(&mut problem, |problem, at, m| {
+            let both = problem.add_var(0.0, (-m.down, f64::INFINITY));
+            // The part of the rise that counts.
+            let counts = needs.get(&self.cells[at]).map(|need| problem.add_var(1.0, (0.0, *need)));
+            Change { both, fall: None, rise: counts }
+        });
+        self.add_sums(&mut problem, &filling, |_| true);
+        Some(self.changes(&filling, &solve(&problem)?))
     }
 
-    fn add_filling(&self, problem: &mut Problem, target: Option<usize>) -> Vec<Change> {
-        let change = |(at, m): (usize, &Movement)| {
-            if m.price == 0.0 || Some(at) == target {
-                Change { both: problem.add_var(0.0, (-m.down, f64::INFINITY)), fall: None }
-            } else {
-                let both = problem.add_var(m.price, (0.0, f64::INFINITY));
-                Change { both, fall: Some(problem.add_var(m.price, (0.0, m.down))) }
-            }
+    /// Adds one filling at its price; the target's change is free.
+    fn add_filling(&self, problem: &mut Problem, target: usize) -> Vec<Option<Change>> {
+        let is_free = |at: usize| self.movement[at].price == 0.0 || at == target;
+        let filling = self.add_changes(problem, |problem, at, m| match is_free(at) {
+            true => Change { both: problem.add_var(0.0, (-m.down, f64::INFINITY)), fall: None, rise: None },
+            false => Change {
+                both: problem.add_var(m.price, (0.0, f64::INFINITY)),
+                fall: Some(problem.add_var(m.price, (0.0, m.down))),
+                rise: None,
+            },
+        });
+        self.add_sums(problem, &filling, is_free);
+        filling
+    }
+
+    /// The changes of a filling, by cell; totals have none of their own.
+    fn add_changes(
+        &self,
+        problem: &mut Problem,
+        change: impl Fn(&mut Problem, usize, &Movement) -> Change,
+    ) -> Vec<Option<Change>> {
+        let cells = self.movement.iter().enumerate().zip(&self.sums.parts);
+        cells.map(|((at, m), parts)| parts.is_none().then(|| change(problem, at, m))).collect()
+    }
+
+    /// What a filling has to keep: sums that are shown, and the bounds of totals that their parts do not keep.
+    fn add_sums(&self, problem: &mut Problem, filling: &[Option<Change>], is_free: impl Fn(usize) -> bool) {
+        let sum = |terms: &Terms| -> Vec<(Variable, f64)> {
+            terms.iter().flat_map(|(at, factor)| self.terms(filling, *at, *factor)).collect()
         };
-        let variables: Vec<Change> = self.movement.iter().enumerate().map(change).collect();
-        for sum in &self.sums {
-            let terms: Vec<(Variable, f64)> =
-                sum.iter().flat_map(|(at, a)| variables[*at].terms(*a)).collect();
-            if !terms.is_empty() {
-                problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
-            }
+        for terms in &self.sums.left {
+            problem.add_constraint(sum(terms), ComparisonOp::Eq, 0.0);
         }
-        variables
+        for (at, parts) in self.sums.parts.iter().enumerate() {
+            let (Some(parts), Movement { down, price, is_limited }) = (parts, self.movement[at]) else {
+                continue;
+            };
+            let mut terms = sum(parts);
+            if !is_free(at) {
+                terms.push((problem.add_var(price, (0.0, f64::INFINITY)), -1.0));
+                terms.push((problem.add_var(price, (0.0, down)), 1.0));
+            } else if is_limited {
+                terms.push((problem.add_var(0.0, (-down, f64::INFINITY)), -1.0));
+            } else {
+                continue;
+            }
+            problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
+        }
     }
 
-    fn changes(&self, variables: &[Change], solution: &Solution) -> Changes {
-        let of = |v: &Change| solution.var_value(v.both) - v.fall.map_or(0.0, |f| solution.var_value(f));
-        let changes = self.cells.iter().zip(variables).map(|(cell, v)| (*cell, of(v)));
+    /// A cell's change in a filling, times `factor`.
+    fn terms(&self, filling: &[Option<Change>], at: usize, factor: f64) -> Vec<(Variable, f64)> {
+        match (&filling[at], &self.sums.parts[at]) {
+            (Some(change), _) => {
+                let others = change.fall.map(|f| (f, -factor)).into_iter();
+                let others = others.chain(change.rise.map(|r| (r, factor)));
+                std::iter::once((change.both, factor)).chain(others).collect()
+            }
+            (None, Some(parts)) => {
+                parts.iter().flat_map(|(part, by)| self.terms(filling, *part, by * factor)).collect()
+            }
+            (None, None) => Vec::new(),
+        }
+    }
+
+    fn changes(&self, filling: &[Option<Change>], solution: &Solution) -> Changes {
+        let of = |at: usize| {
+            let terms = self.terms(filling, at, 1.0);
+            terms.into_iter().map(|(variable, factor)| factor * solution.var_value(variable)).sum::<f64>()
+        };
+        let changes = self.cells.iter().enumerate().map(|(at, cell)| (*cell, of(at)));
         changes.filter(|(_, change)| change.abs() > 1e-7).collect()
     }
 }
 
-/// A program without prices, solved once; from there each new question is a small step.
-#[derive(Clone)]
-pub(super) struct Solved {
-    solution: Solution,
-    cells: Vec<usize>,
-    /// By cell of the tables.
-    variable: Vec<Option<Variable>>,
-}
-
-impl Solved {
-    /// `None` where the solver cannot vouch for its answer.
-    pub fn new(program: &Program, cells: usize) -> Option<Self> {
-        let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let changes = program.add_filling(&mut problem, None);
-        let mut variable = vec![None; cells];
-        program.cells.iter().zip(&changes).for_each(|(cell, change)| variable[*cell] = Some(change.both));
-        Some(Self { solution: solve(&problem)?, cells: program.cells.clone(), variable })
-    }
-
-    /// Changes in which the cell changes by `amount`; `None` where there are none.
-    pub fn shift(&self, cell: usize, amount: f64) -> Option<Changes> {
-        let moved = self.solution.clone().fix_var(self.variable[cell]?, amount).ok()?.into_solution().ok()?;
-        let changes = self.cells.iter().filter_map(|c| Some((*c, moved.var_value(self.variable[*c]?))));
-        Some(changes.filter(|(_, change)| change.abs() > 1e-7).collect())
-    }
-
-    /// The same with the cell kept as it is.
-    pub fn without(&self, cell: usize) -> Option<Self> {
-        let Some(variable) = self.variable[cell] else { return Some(self.clone()) };
-        let solution = self.solution.clone().fix_var(variable, 0.0).ok()?.into_solution().ok()?;
-        Some(Self { solution, ..self.clone() })
-    }
-}
-
-/// A cell's variable: its change, or its rise and its fall where both cost.
+/// A cell's variables, which add up to its change: its rise and its fall have their own where they cost or count.
 struct Change {
     both: Variable,
     fall: Option<Variable>,
-}
-
-impl Change {
-    fn terms(&self, factor: f64) -> Vec<(Variable, f64)> {
-        std::iter::once((self.both, factor)).chain(self.fall.map(|f| (f, -factor))).collect()
-    }
+    rise: Option<Variable>,
 }
 
 /// The cheapest solution; `None` where there is none, or none that the solver can vouch for.

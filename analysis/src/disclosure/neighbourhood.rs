@@ -57,11 +57,20 @@ impl Places {
         Self { code, columns }
     }
 
+    /// How many columns the cells have.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Cells that may move, the nearest to `target` first: at most `most` of them, whole blocks only.
     ///
-    /// `ease`: by cell, how much it can give when its neighbour rises; 0 cannot move.
-    pub fn near(&self, target: usize, ease: &[f64], most: usize) -> Vec<usize> {
-        let ranks: Vec<Vec<usize>> = self.score(target, ease);
+    /// `ease`: by cell, how much it can give when its neighbour rises; 0 cannot move. `along`: a column of which all
+    /// codes are near.
+    pub fn near(&self, target: usize, ease: &[f64], most: usize, along: Option<usize>) -> Vec<usize> {
+        let mut ranks: Vec<Vec<usize>> = self.score(target, ease);
+        if let Some(all) = along.and_then(|column| ranks.get_mut(column)) {
+            all.fill(0);
+        }
         let mut by_level: Vec<(usize, usize)> = (0..ease.len())
             .filter(|i| ease[*i] > 0.0 || *i == target)
             .map(|i| {

@@ -1,6 +1,7 @@
 //! Safe tables of counts (contract: "The protection plan").
 
-use super::counts::{Columns, Counts, Key, Tree};
+use super::counts::{Columns, Counts, Tree};
+use super::earlier::Released;
 use super::suppression::Suppression;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub struct Protected {
     tables: Vec<ProtectedTable>,
     hidden: usize,
     shown: usize,
+    #[serde(skip)]
+    of_other_data: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,6 +79,11 @@ impl Protected {
     /// Hidden and shown cells over all tables; a cell of two tables counts once.
     pub fn hidden_and_shown(&self) -> (usize, usize) {
         (self.hidden, self.shown)
+    }
+
+    /// Earlier answers that were made from other data, and the people between whom and today are protected too.
+    pub fn answers_of_other_data(&self) -> &[PathBuf] {
+        &self.of_other_data
     }
 }
 
@@ -128,45 +136,14 @@ pub enum ProtectError {
     )]
     Vanishes { table: String },
     #[error(
+        "`{file}` was made from data that differ from today's by {interviews} interviews, fewer than {least}: the two \
+         answers together would tell about those few; wait for more interviews, or ask again on the earlier data"
+    )]
+    TooNear { file: PathBuf, interviews: usize, least: usize },
+    #[error(
         "the tables have {cells} linked cells, more than {limit}; ask for fewer or smaller tables at once"
     )]
     TooLarge { cells: usize, limit: usize },
-}
-
-/// An earlier answer, as it was written.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Released {
-    tables: Vec<ReleasedTable>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct ReleasedTable {
-    cells: Vec<ReleasedCell>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct ReleasedCell {
-    key: IndexMap<String, Option<String>>,
-    n: Option<usize>,
-}
-
-impl ReleasedCell {
-    fn key(&self) -> Key {
-        self.key.iter().filter_map(|(column, code)| Some((column.clone(), code.clone()?))).collect()
-    }
-}
-
-impl Released {
-    /// The columns of each table.
-    pub fn tables(&self) -> Vec<Vec<String>> {
-        let columns = |t: &ReleasedTable| t.cells.first().map(|c| c.key.keys().cloned().collect());
-        self.tables.iter().filter_map(columns).collect()
-    }
-
-    /// Cells whose count was shown.
-    pub fn shown(&self) -> Vec<(Key, usize)> {
-        self.tables.iter().flat_map(|t| &t.cells).filter_map(|c| Some((c.key(), c.n?))).collect()
-    }
 }
 
 /// Counts the respondents for each table with all its margins and hides what must be hidden.
@@ -176,9 +153,12 @@ impl Released {
 /// included), and others, so that nobody who knows all tables, margins and earlier answers can bound a
 /// hidden count to an interval shorter than `threshold`. No other cell could be shown again.
 ///
-/// An earlier answer whose shown count differs from today's by 1 … `threshold` − 1 hides today's count.
+/// An earlier answer about other data (rule 20) must be at least 30 interviews away. What the two answers differ by is
+/// protected like a table: a difference of 1 … `threshold` − 1 hides today's count, what the earlier answer hid stays
+/// hidden, and the fillings that keep a hidden count open let nobody of the earlier answer go.
 ///
-/// Errors: [`ProtectError`], for input that cannot be read and for tables that would vanish.
+/// Errors: [`ProtectError`], for input that cannot be read, for tables that would vanish, and for an earlier answer
+/// that is too near.
 pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, ProtectError> {
     check(plan)?;
     let data = read_columns(&folder.join(&plan.data))?;
@@ -187,10 +167,13 @@ pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, Protec
         trees.insert(column.clone(), read_tree(column, &folder.join(file))?);
     }
     let released: Vec<Released> =
-        plan.released.iter().map(|file| read_released(&folder.join(file))).collect::<Result<_, _>>()?;
+        plan.released.iter().map(|file| Released::read(file, folder)).collect::<Result<_, _>>()?;
     let counts = Counts::of(plan, &data, &trees, &released)?;
     let hidden = Suppression::new(&counts, &trees, plan, &released).run(plan)?;
-    Ok(answer(plan, &counts, &hidden))
+    let mut answer = answer(plan, &counts, &hidden);
+    let of_other_data = released.iter().filter(|r| r.is_of_other_data(&counts));
+    answer.of_other_data = of_other_data.map(|r| r.file().to_owned()).collect();
+    Ok(answer)
 }
 
 fn check(plan: &ProtectionPlan) -> Result<(), ProtectError> {
@@ -229,7 +212,7 @@ fn answer(plan: &ProtectionPlan, counts: &Counts, hidden: &[bool]) -> Protected 
                 .collect(),
         })
         .collect();
-    Protected { tables, hidden: how_many_hidden, shown: own.len() - how_many_hidden }
+    Protected { tables, hidden: how_many_hidden, shown: own.len() - how_many_hidden, of_other_data: Vec::new() }
 }
 
 /// All columns as text; an empty answer is a category of its own, the empty text.
@@ -282,14 +265,4 @@ fn read_tree(column: &str, file: &Path) -> Result<Tree, ProtectError> {
         }
     }
     Ok(tree)
-}
-
-fn read_released(file: &Path) -> Result<Released, ProtectError> {
-    let error = |message: String| ProtectError::File {
-        file: file.to_owned(),
-        what: "an earlier answer (JSON)",
-        message,
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| error(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| error(e.to_string()))
 }

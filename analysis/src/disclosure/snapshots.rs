@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 /// Fewest interviews between two released snapshots …
-const INTERVIEWS: usize = 30;
+pub(super) const INTERVIEWS: usize = 30;
 /// … and clusters that they come from.
 const CLUSTERS: usize = 3;
 

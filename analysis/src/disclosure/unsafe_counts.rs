@@ -1,7 +1,8 @@
 //! Which counts may not be seen, whatever happens to the others.
 
 use super::counts::{Counts, Key};
-use super::protection::{ProtectionPlan, Released};
+use super::earlier::Released;
+use super::protection::ProtectionPlan;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rule 18: an answer with more than this share …
@@ -9,7 +10,7 @@ const DOMINATING_SHARE: f64 = 0.9;
 /// … of a base smaller than this.
 const DOMINATED_BASE: usize = 100;
 
-/// By cell: hidden under rule 17 or 18, told apart from an earlier answer by too few, or held back earlier.
+/// By cell: hidden under rule 17 or 18, told apart from an earlier answer by too few (rule 20), or held back earlier.
 pub(super) fn unsafe_counts(counts: &Counts, plan: &ProtectionPlan, released: &[Released]) -> Vec<bool> {
     let mut primary: Vec<bool> = counts
         .cells
@@ -29,7 +30,7 @@ pub(super) fn unsafe_counts(counts: &Counts, plan: &ProtectionPlan, released: &[
     // What earlier answers held back stays so, and is still unknown to the attacker.
     let own: BTreeSet<usize> = counts.tables.iter().flatten().copied().collect();
     for (i, is_primary) in primary.iter_mut().enumerate() {
-        *is_primary |= !own.contains(&i);
+        *is_primary |= !own.contains(&i) || counts.cells[i].held_back;
     }
     // What is known already cannot be protected, and does not protect others.
     for (i, cell) in counts.cells.values().enumerate() {

@@ -243,9 +243,13 @@ fn bounds(answers: &[&Protected], parent: &BTreeMap<String, String>) -> BTreeMap
             *range = (n as f64, n as f64);
         }
     }
-    let sums = sums(answers, parent);
+    narrow(&mut bounds, &sums(answers, parent));
+    bounds
+}
+
+fn narrow(bounds: &mut BTreeMap<Key, (f64, f64)>, sums: &[(Key, Vec<Key>)]) {
     for _ in 0..30 {
-        for (total, parts) in &sums {
+        for (total, parts) in sums {
             let low: f64 = parts.iter().map(|p| bounds[p].0).sum();
             let high: f64 = parts.iter().map(|p| bounds[p].1).sum();
             let of_total = bounds[total];
@@ -258,7 +262,6 @@ fn bounds(answers: &[&Protected], parent: &BTreeMap<String, String>) -> BTreeMap
             }
         }
     }
-    bounds
 }
 
 #[test]
@@ -296,6 +299,73 @@ fn linked_tables_with_a_hierarchy_and_an_earlier_release_stay_closed() {
         }
         assert!(hidden > 20, "seed {seed} hides only {hidden}");
     }
+}
+
+/// 900 interviews, and those with `more` that came in later.
+fn two_snapshots(seed: u64, more: usize) -> (String, String) {
+    let all = skewed(seed, 900 + more, &[("area", 6), ("sex", 2), ("opinion", 4)]);
+    let early: Vec<&str> = all.lines().take(901).collect();
+    (early.join("\n") + "\n", all)
+}
+
+#[test]
+fn an_earlier_answer_of_almost_the_same_interviews_is_refused_by_name() {
+    let (early, late) = two_snapshots(1, 29);
+    let mut plan = serde_json::json!({"data": "early.csv", "cluster": "psu",
+                                      "tables": [{"id": "t", "by": ["area", "opinion"]}]});
+    let files = [("early.csv", early.clone()), ("late.csv", late)];
+    let first = run("near", &files, plan.clone()).expect("can be protected");
+    assert!(first.answers_of_other_data().is_empty());
+    let released = ("first.json", serde_json::to_string(&first).expect("JSON"));
+    plan["released"] = serde_json::json!(["first.json"]);
+    let files = [files[0].clone(), files[1].clone(), released];
+    let again = run("near", &files, plan.clone()).expect("the same data");
+    assert!(again.answers_of_other_data().is_empty());
+    plan["data"] = serde_json::json!("late.csv");
+    let error = run("near", &files, plan).expect_err("29 interviews would stand out");
+    let told = error.to_string();
+    assert!(told.contains("`first.json`") && told.contains("29 interviews, fewer than 30"), "{told}");
+}
+
+/// Who subtracts an earlier answer from today's has a table of those who came in between: known where both are
+/// shown, else at least zero.
+#[test]
+fn what_two_answers_about_different_data_differ_by_stays_closed() {
+    let (mut attacked, mut differing) = (0, 0);
+    for (seed, more) in [(0, 60), (1, 150), (2, 400), (3, 900)] {
+        let (early, late) = two_snapshots(seed, more);
+        let mut plan = serde_json::json!({"data": "early.csv", "cluster": "psu",
+                                          "tables": [{"id": "t", "by": ["area", "opinion"]}]});
+        let name = format!("between-{seed}");
+        let files = [("early.csv", early), ("late.csv", late)];
+        let first = run(&name, &files, plan.clone()).expect("can be protected");
+        let released = ("first.json", serde_json::to_string(&first).expect("JSON"));
+        let files = [files[0].clone(), files[1].clone(), released];
+        plan["released"] = serde_json::json!(["first.json"]);
+        plan["data"] = serde_json::json!("late.csv");
+        let second = match run(&name, &files, plan) {
+            Ok(second) => second,
+            Err(ProtectError::Vanishes { .. }) => continue,
+            Err(e) => panic!("{e}"),
+        };
+        assert_eq!(second.answers_of_other_data(), [PathBuf::from("first.json")]);
+        let (before, today) = (cells(&first), cells(&second));
+        let came = |key: &Key| Some(today[key]?.checked_sub(before[key]?).expect("nobody went"));
+        let mut bounds: BTreeMap<Key, (f64, f64)> = today
+            .keys()
+            .map(|key| (key.clone(), came(key).map_or((0.0, 1e6), |n| (n as f64, n as f64))))
+            .collect();
+        narrow(&mut bounds, &sums(&[&second], &BTreeMap::new()));
+        for (key, (low, high)) in &bounds {
+            match came(key) {
+                Some(n) => assert!(n == 0 || n >= 10, "seed {seed}: {n} came in {key:?}"),
+                None => assert!(high - low >= 10.0, "seed {seed}: {key:?} lies in [{low}, {high}]"),
+            }
+            attacked += usize::from(came(key).is_none());
+            differing += usize::from(came(key).is_some_and(|n| n > 0));
+        }
+    }
+    assert!(attacked > 20 && differing > 20, "{attacked} hidden and {differing} shown differences");
 }
 
 #[test]

@@ -5,15 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use surveys::chance::Chance;
 
-/// What [`TableSet::is_in_reach`] leaves out.
-pub const OUT_OF_REACH: &str =
-    "more than 1,400 cells with a sensitive column, which `protect` does not hide in reasonable time yet";
+/// A cell by its fixed columns.
+pub type Key = BTreeMap<String, String>;
 
 /// Respondents, trees of codes, and the plans of two releases on them.
 pub struct TableSet {
     pub seed: u64,
-    /// About how many cells were asked for.
-    cells: usize,
     /// Files by name: `data.csv` and the trees.
     pub files: Vec<(String, String)>,
     /// Code above a code, by column.
@@ -99,7 +96,6 @@ impl TableSet {
         }
         Self {
             seed,
-            cells,
             first: plan(json!([{"id": "earlier", "by": earlier}]), json!([])),
             second: plan(json!(tables), json!(["first.json"])),
             files,
@@ -107,27 +103,48 @@ impl TableSet {
         }
     }
 
-    /// Whether `protect` can hide it in reasonable time; see [`OUT_OF_REACH`].
-    pub fn is_in_reach(&self) -> bool {
-        self.cells <= 1_400 || self.first["sensitive"] == json!([])
-    }
-
-    /// `how_many` sets from `least` to `most` cells, each size as likely as its double.
+    /// `how_many` sets from `least` to `most` cells. As with tables that people ask for, the small ones are many: half
+    /// are below an eighth of the way (in doublings), one in ten is beyond three quarters.
     pub fn spread(how_many: u64, least: usize, most: usize) -> impl Iterator<Item = Self> {
         (0..how_many).map(move |seed| {
-            let at = (seed as f64 + 0.5) / how_many as f64;
+            let at = ((seed as f64 + 0.5) / how_many as f64).powi(3);
             let cells = least as f64 * (most as f64 / least as f64).powf(at);
             Self::new(seed, cells as usize)
         })
     }
 
+    /// Cells among `keys` that may not be shown whatever happens to the others: counts under ten or from fewer than
+    /// three clusters, and distributions of a sensitive column where one answer holds more than 90% of a base under
+    /// 100.
+    pub fn unsafe_cells<'a>(&self, keys: impl Iterator<Item = &'a Key> + Clone) -> BTreeSet<Key> {
+        let truth = self.counts();
+        let of = |key: &Key| truth.get(key).copied().unwrap_or((0, 0));
+        let small = |key: &&Key| matches!(of(key), (n, clusters) if n > 0 && (n < 10 || clusters < 3));
+        let mut found: BTreeSet<Key> = keys.clone().filter(small).cloned().collect();
+        for column in self.first["sensitive"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let mut distributions: BTreeMap<Key, Vec<&Key>> = BTreeMap::new();
+            for key in keys.clone().filter(|k| k.contains_key(column)) {
+                let mut base = key.clone();
+                base.remove(column);
+                distributions.entry(base).or_default().push(key);
+            }
+            for (base, answers) in distributions {
+                let n = of(&base).0;
+                if n > 0 && n < 100 && answers.iter().any(|key| of(key).0 as f64 > 0.9 * n as f64) {
+                    found.extend(answers.into_iter().cloned());
+                }
+            }
+        }
+        found
+    }
+
     /// True counts and clusters (up to three) of every cell of the set's tables.
-    pub fn counts(&self) -> BTreeMap<BTreeMap<String, String>, (usize, usize)> {
+    pub fn counts(&self) -> BTreeMap<Key, (usize, usize)> {
         let mut lines = self.files[0].1.lines().map(|l| l.split(',').collect::<Vec<_>>());
         let columns = lines.next().unwrap_or_default();
         let rows: Vec<Vec<&str>> = lines.collect();
         let at = |column: &str| columns.iter().position(|c| *c == column).unwrap_or(0);
-        let mut seen: BTreeMap<BTreeMap<String, String>, (usize, BTreeSet<&str>)> = BTreeMap::new();
+        let mut seen: BTreeMap<Key, (usize, BTreeSet<&str>)> = BTreeMap::new();
         let tables = [&self.first, &self.second]
             .into_iter()
             .flat_map(|p| p["tables"].as_array().into_iter().flatten());
