@@ -1,10 +1,12 @@
 //! What leaves: the gate, tables of counts, charts, reports, files.
 
 mod attack;
+mod chart_cases;
 mod charts;
 mod figures;
 mod files;
 mod gate;
+mod pictures;
 mod protect;
 mod report;
 mod snapshots;
