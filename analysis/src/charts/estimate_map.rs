@@ -195,7 +195,7 @@ impl EstimateMap {
 
     /// Tall enough for what stands on the fullest tile: name, value and interval, or number and value.
     fn tile_height(&self, width: f64) -> f64 {
-        let room = width - 12.0;
+        let room = name_room(width);
         let whole: Option<Vec<f64>> = self
             .areas
             .iter()
@@ -283,14 +283,21 @@ impl EstimateMap {
     }
 
     /// For every area its label and where it stands; areas without a place get none.
-    fn place_labels(&self, grid: &Grid) -> Vec<Option<(Label, Spot)>> {
+    fn place_labels(&self, grid: &Grid, places: &[Place]) -> Vec<Option<(Label, Spot)>> {
+        // Widths at which names are wrapped: what a tile was made for, else what may fit a shape.
+        let limits = match (&self.places, places.first()) {
+            (Places::Tiles(_) | Places::ListedTiles(_), Some(tile)) => {
+                vec![name_room(tile.ring[1].0 - tile.ring[0].0)]
+            }
+            _ => vec![200.0, 126.0, 108.0, 92.0, 78.0, 64.0, 52.0],
+        };
         let whole: Vec<Option<(Label, Spot)>> = self
             .areas
             .iter()
             .enumerate()
             .map(|(i, area)| {
-                [200.0, 126.0, 108.0, 92.0, 78.0, 64.0, 52.0].into_iter().find_map(|limit| {
-                    let label = Label::Whole(Self::name_lines(area, limit)?);
+                limits.iter().find_map(|limit| {
+                    let label = Label::Whole(Self::name_lines(area, *limit)?);
                     let spot = grid.inside(i, self.extent(area, &label))?;
                     Some((label, spot))
                 })
@@ -395,7 +402,9 @@ impl EstimateMap {
             for &i in group {
                 let area = &self.areas[i];
                 let value = words::spoken(self.unit, &area.figure);
-                let room = width - 24.0 - LABEL.width(&value) - 12.0;
+                let triangle = self.beyond(&area.figure);
+                let value_width = LABEL.width(&value) + if triangle.is_some() { TRIANGLE } else { 0.0 };
+                let room = width - 24.0 - value_width - 12.0;
                 let (lines, value_below) = if room >= 110.0 {
                     (LABEL.wrap(&area.name, room), false)
                 } else {
@@ -410,13 +419,18 @@ impl EstimateMap {
                     color: if area.figure.standing() == Standing::Shown { INK } else { GREY },
                     ..LABEL
                 };
-                if value_below {
-                    let middle = y + height + 1.0 + LABEL.line_height() / 2.0;
-                    page.canvas.text((left + 24.0, middle), &value, style, Align::Left);
-                    y += LABEL.line_height();
+                let (from, middle) = if value_below {
+                    (left + 24.0, y + height + 1.0 + LABEL.line_height() / 2.0)
                 } else {
-                    let middle = y + 1.0 + LABEL.line_height() / 2.0;
-                    page.canvas.text((left + width, middle), &value, style, Align::Right);
+                    (left + width - value_width, y + 1.0 + LABEL.line_height() / 2.0)
+                };
+                if let Some(is_above) = triangle {
+                    page.canvas.triangle((from + 4.0, middle), 4.0, is_above, INK);
+                }
+                let end = from + value_width;
+                page.canvas.text((end, middle), &value, style, Align::Right);
+                if value_below {
+                    y += LABEL.line_height();
                 }
                 y += height + 5.0;
             }
@@ -424,6 +438,11 @@ impl EstimateMap {
         }
         page.y = bottom + 4.0;
     }
+}
+
+/// Width for letters on a tile.
+fn name_room(width: f64) -> f64 {
+    width - 14.0
 }
 
 fn draw_number(page: &mut Page<'_>, number: usize, at: (f64, f64)) {
@@ -508,7 +527,7 @@ impl Chart for EstimateMap {
         let all = Area { x: EDGE, y: top, w: page.inner(), h: page.y - top };
         let owned: Vec<(Option<usize>, &Ring)> = places.iter().map(|p| (p.area, &p.ring)).collect();
         let grid = Grid::new(all, self.areas.len(), &owned);
-        let labels = self.place_labels(&grid);
+        let labels = self.place_labels(&grid, &places);
         for i in 0..self.areas.len() {
             if let Some(placed) = &labels[i] {
                 let ground = self.ground(Some(i), shades.as_ref());

@@ -74,9 +74,10 @@ fn along(ramp: &[Color], place: f64) -> Color {
     RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-/// White or ink, whichever is read better on this ground.
+/// Ink or white, and black on the grounds between, where neither is read well.
 pub(super) fn letters_on(ground: Color) -> Color {
-    if contrast(WHITE, ground) > contrast(INK, ground) { WHITE } else { INK }
+    const BLACK: Color = RGBColor(0, 0, 0);
+    [INK, WHITE].into_iter().find(|letters| contrast(*letters, ground) >= 4.5).unwrap_or(BLACK)
 }
 
 /// A series' colour, dark enough for letters on white.

@@ -33,7 +33,7 @@ impl Tile {
         let mut tiles: Vec<Self> = Vec::new();
         for i in 0..table.height() {
             let whole =
-                |n: f64| (n.fract() == 0.0 && (1.0..=MOST as f64).contains(&n)).then_some(n as usize - 1);
+                |n: f64| (n.fract() == 0.0 && (1.0..=MOST as f64).contains(&n)).then(|| n as usize - 1);
             let place = codes.text(i).zip(whole(columns[i])).zip(whole(rows[i]));
             let Some(((code, column), row)) = place else {
                 return Err(TileError::Place { file: file.into(), line: i + 2 });

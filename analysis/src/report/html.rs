@@ -167,8 +167,10 @@ impl Page {
 
     fn table(&mut self, table: &SafeTable) {
         self.tables += 1;
+        // Very many columns are printed on a lying page.
+        let class = if table.columns.len() > 9 { "table wide" } else { "table" };
         self.text.push_str(&format!(
-            "<div class=\"table\">\n<table>\n<caption>Bảng {}. {}</caption>\n<thead>\n<tr>",
+            "<div class=\"{class}\">\n<table>\n<caption>Bảng {}. {}</caption>\n<thead>\n<tr>",
             self.tables,
             escape(&table.title)
         ));

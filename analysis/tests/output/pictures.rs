@@ -4,7 +4,7 @@
 //! difference before it is committed.
 
 use crate::chart_cases::{Case, LONG, each};
-use analysis::charts::{Chart, Width, png};
+use analysis::charts::{Width, png};
 use rayon::prelude::*;
 use resvg::usvg::{self, roxmltree};
 use std::path::PathBuf;
@@ -54,22 +54,28 @@ struct Ink {
 }
 
 fn inks(svg: &str) -> (usvg::Size, Vec<Ink>) {
-    let tree = usvg::Tree::from_str(svg, &OPTIONS).expect("an SVG");
-    let texts = tree.root().children().iter().filter_map(|node| match node {
-        usvg::Node::Text(text) => Some(text),
-        _ => None,
-    });
-    let ink = |text: &Box<usvg::Text>| {
-        let place = text.flattened().abs_bounding_box();
-        Ink {
-            words: text.chunks().iter().map(|c| c.text()).collect(),
-            left: place.left(),
-            top: place.top(),
-            right: place.right(),
-            bottom: place.bottom(),
+    fn gather(group: &usvg::Group, all: &mut Vec<Ink>) {
+        for node in group.children() {
+            match node {
+                usvg::Node::Group(inner) => gather(inner, all),
+                usvg::Node::Text(text) => {
+                    let place = text.flattened().abs_bounding_box();
+                    all.push(Ink {
+                        words: text.chunks().iter().map(|c| c.text()).collect(),
+                        left: place.left(),
+                        top: place.top(),
+                        right: place.right(),
+                        bottom: place.bottom(),
+                    });
+                }
+                _ => {}
+            }
         }
-    };
-    (tree.size(), texts.map(ink).collect())
+    }
+    let tree = usvg::Tree::from_str(svg, &OPTIONS).expect("an SVG");
+    let mut all = Vec::new();
+    gather(tree.root(), &mut all);
+    (tree.size(), all)
 }
 
 fn overlaps(svg: &str) -> Vec<String> {
@@ -217,9 +223,12 @@ fn every_picture_is_the_one_that_was_looked_at() {
 
 #[test]
 fn no_two_texts_overlap() {
-    let wrong =
-        each(Case::Hidden)[1].1.svg(Width::Page).replacen("Xín Mần cũ", "Xín Mần cũ, rất rất rất rất dài", 1);
-    let wrong = wrong.replacen("text-anchor=\"end\"", "text-anchor=\"start\"", 3);
+    // The subtitle on the height of the title.
+    let svg = each(Case::Hidden)[1].1.svg(Width::Page);
+    let heights: Vec<&str> =
+        svg.split("<text x=\"160\" y=\"").skip(1).take(2).filter_map(|rest| rest.split('"').next()).collect();
+    let line = |height: &str| format!("<text x=\"160\" y=\"{height}\"");
+    let wrong = svg.replacen(&line(heights[1]), &line(heights[0]), 1);
     assert!(!overlaps(&wrong).is_empty(), "a text that is moved onto another is found");
     judge(overlaps);
 }
@@ -286,7 +295,9 @@ fn every_chart_has_a_table_and_words_for_those_who_do_not_see_it() {
                 assert!(spoken.contains("không có số liệu"), "{kind}: {spoken}");
                 continue;
             }
-            assert!(table.rows().len() >= usize::from(kind != "histogram") * case.rows(), "{kind} {case:?}");
+            if !["counts-map", "histogram"].contains(&kind) {
+                assert!(table.rows().len() >= case.rows(), "{kind} {case:?}");
+            }
             assert!(spoken.contains(|c: char| c.is_ascii_digit()), "{kind}: {spoken}");
             if !["counts-map", "histogram"].contains(&kind) {
                 assert!(spoken.contains(&case.labels()[0]) || case == Case::Groups, "{kind}: {spoken}");

@@ -1,12 +1,13 @@
 //! The annual assessment: sentences, DOCX, HTML.
 
+use crate::chart_cases::{Case, each};
 use crate::figures::figure;
 use analysis::charts::{Caption, DotInterval, DotRow, Order, Unit};
-use analysis::disclosure::Figure;
+use analysis::disclosure::{Cell, Figure, SafeTable};
 use analysis::estimation::result::DesignSummary;
 use analysis::report::{
-    AnnualInput, Block, Disposition, Fieldwork, Front, Layout, Report, Section, Signature, Statement, annual,
-    docx, html, sentences,
+    AnnualInput, Block, Disposition, Drawing, Fieldwork, Front, Layout, Report, Section, Signature,
+    Statement, annual, docx, html, sentences,
 };
 use resvg::usvg::roxmltree;
 use std::io::Read as _;
@@ -94,6 +95,39 @@ fn report(layout: Layout) -> Report {
         tables: vec![],
         provenance: vec![("answers.csv".into(), "9f86d081".repeat(8))],
     })
+}
+
+/// A report with every kind of block and of chart, a wide table among them.
+pub fn large(layout: Layout) -> Report {
+    let mut large = report(layout);
+    for (i, (kind, chart)) in each(Case::Hidden).into_iter().enumerate() {
+        large.blocks.push(Block::Heading(1 + (i % 3) as u8, format!("{}. Phần về {kind}", i + 1)));
+        large.blocks.push(Block::Paragraph(
+            "Một đoạn văn để mục có nội dung, dài hơn một dòng của trang in. ".repeat(4),
+        ));
+        large.blocks.push(Block::Figure(Drawing::of(chart.as_ref())));
+        large.blocks.push(Block::Table(chart.table()));
+    }
+    let mut wide = SafeTable::new("Bảng rất rộng", (0..16).map(|i| format!("Chỉ tiêu {i}")));
+    for name in ["Hoàng Su Phì cũ", "Vị Xuyên cũ"] {
+        let mut row = vec![Cell::text(name)];
+        row.resize(16, Cell::ShareInterval(figure(0.61, 0.02, 900)));
+        wide.push(row);
+    }
+    large.blocks.push(Block::Table(wide));
+    large.blocks.push(Block::Items(vec!["Một việc.".into(), "Hai việc.".into()]));
+    large
+}
+
+#[test]
+fn a_table_too_wide_for_the_page_gets_a_lying_one() {
+    let upright = part(&docx(&report(Layout::Party)).expect("a document"), "word/document.xml");
+    assert_eq!(upright.matches("<w:sectPr>").count(), 1);
+    let text = part(&docx(&large(Layout::Party)).expect("a document"), "word/document.xml");
+    assert_eq!(text.matches("w:orient=\"landscape\"").count(), 1);
+    assert_eq!(text.matches("<w:sectPr>").count(), 3);
+    assert_eq!(text.matches("<w:titlePg/>").count(), 1, "only the first page has no number");
+    assert!(html(&large(Layout::Party)).contains("<div class=\"table wide\">"));
 }
 
 #[test]
@@ -199,7 +233,9 @@ fn the_document_has_headings_contents_captions_and_alternative_text() {
     {
         assert!(text.contains(needed), "{needed}");
     }
-    assert!(text.contains("descr=\"Phần lớn hài lòng &quot;nhất&quot;\""));
+    assert!(text.contains(
+        "descr=\"Phần lớn hài lòng &quot;nhất&quot;. Biểu đồ điểm và khoảng tin cậy. A: 60% [55; 65]; B: không công bố.\""
+    ));
     assert!(part(&bytes, "word/styles.xml").contains("Times New Roman"));
 }
 
