@@ -18,9 +18,9 @@ use chart_cases::{Case, each};
 
 // The same charts that the tests look at.
 #[path = "../analysis/tests/output/chart_cases.rs"]
+#[allow(dead_code)]
 mod chart_cases;
 #[path = "../analysis/tests/output/figures.rs"]
-#[allow(dead_code)]
 mod figures;
 
 const TABLES: usize = 60;

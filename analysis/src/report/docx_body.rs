@@ -129,6 +129,18 @@ fn rule(indent: u32) -> String {
     )
 }
 
+/// A name on one line, or parted at the space nearest its middle where it has more letters than fit.
+fn halves(name: &str, most: usize) -> Vec<&str> {
+    if name.chars().count() <= most {
+        return vec![name];
+    }
+    let middle = name.len() / 2;
+    match name.match_indices(' ').map(|(at, _)| at).min_by_key(|at| at.abs_diff(middle)) {
+        Some(at) => vec![&name[..at], &name[at + 1..]],
+        None => vec![name],
+    }
+}
+
 impl Writer {
     fn paragraph(&mut self, style: &str, text: &str) {
         self.xml
@@ -158,11 +170,18 @@ impl Writer {
         let [heading_size, parent_size, body_size, small_size, ..] = front.sizes();
         let (heading, motto) = front.heading();
         let bold = "<w:b/><w:bCs/>";
+        // The State's name is long, the Party's bodies are.
+        let w_left = TEXT_TWIPS * if motto.is_some() { 42 } else { 46 } / 100;
+        let w_right = TEXT_TWIPS - w_left;
         let mut left = String::new();
-        if !front.parent_body.is_empty() {
-            left.push_str(&centered(&run(&front.parent_body.to_uppercase(), &sized(parent_size, ""))));
+        for (name, size, weight) in
+            [(&front.parent_body, parent_size, ""), (&front.issuing_body, body_size, bold)]
+        {
+            let name = name.to_uppercase();
+            for line in halves(&name, w_left / (size as usize * 15)).into_iter().filter(|l| !l.is_empty()) {
+                left.push_str(&centered(&run(line, &sized(size, weight))));
+            }
         }
-        left.push_str(&centered(&run(&front.issuing_body.to_uppercase(), &sized(body_size, bold))));
         if motto.is_none() {
             left.push_str(&centered(&run("*", &sized(small_size, ""))));
         } else {
@@ -177,9 +196,6 @@ impl Writer {
             right.push_str(&rule(380));
         }
         right.push_str(&centered(&run(&front.place_and_date, &sized(small_size, "<w:i/><w:iCs/>"))));
-        // The State's name is long, the Party's bodies are.
-        let w_left = TEXT_TWIPS * if motto.is_some() { 42 } else { 46 } / 100;
-        let w_right = TEXT_TWIPS - w_left;
         let cell = |width: usize, content: &str| {
             format!("<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/></w:tcPr>{content}</w:tc>")
         };

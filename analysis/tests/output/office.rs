@@ -2,10 +2,10 @@
 //! the HTML. Long tests: `./dev test --all`.
 
 use crate::chart_cases::{Case, each};
-use crate::report::large;
+use crate::report::{large, large_docx};
 use analysis::disclosure::SafeTable;
 use analysis::export::{About, xlsx};
-use analysis::report::{Block, Layout, Report, docx, docx_with_pages, heading_pages, html};
+use analysis::report::{Block, Layout, Report, docx_with_pages, heading_pages, html};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,7 +84,7 @@ fn libreoffice_sets_the_report_and_its_contents_name_the_right_pages() {
     for layout in [Layout::Party, Layout::State] {
         let report = large(layout);
         let folder = folder(&format!("office-{layout:?}"));
-        let once = set(&folder, "once.docx", &docx(&report).expect("a document"));
+        let once = set(&folder, "once.docx", large_docx(layout));
         let found = heading_pages(&std::fs::read(&once).expect("the PDF"));
         let wanted = headings(&report);
         assert_eq!(found.len(), wanted.len(), "{found:?}");
@@ -152,6 +152,12 @@ fn the_page_prints_on_a4_with_every_heading_and_no_phone_drawings() {
     );
     let pages = pages(&pdf);
     assert!((8..40).contains(&pages.len()), "{} pages", pages.len());
+    let label = report.front.label.as_deref().expect("a label");
+    for (i, page) in pages.iter().enumerate() {
+        assert!(page.contains(label), "page {}", i + 1);
+    }
+    // What stands at the right edge of the upright pages is not cut off, a lying page among them or not.
+    assert!(pages[0].contains("ĐẢNG CỘNG SẢN VIỆT NAM"), "{}", pages[0]);
     let all = pages.join(" ");
     for heading in headings(&report) {
         assert!(all.contains(&heading), "{heading}");

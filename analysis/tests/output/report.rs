@@ -11,6 +11,7 @@ use analysis::report::{
 };
 use resvg::usvg::roxmltree;
 use std::io::Read as _;
+use std::sync::LazyLock;
 
 const LABEL: &str = "DỮ LIỆU MÔ PHỎNG – chỉ phạm vi tỉnh Hà Giang cũ";
 
@@ -119,11 +120,18 @@ pub fn large(layout: Layout) -> Report {
     large
 }
 
+/// The document of [`large`], made once for all tests.
+pub fn large_docx(layout: Layout) -> &'static [u8] {
+    static DOCUMENTS: LazyLock<[Vec<u8>; 2]> =
+        LazyLock::new(|| [Layout::Party, Layout::State].map(|l| docx(&large(l)).expect("a document")));
+    &DOCUMENTS[usize::from(layout == Layout::State)]
+}
+
 #[test]
 fn a_table_too_wide_for_the_page_gets_a_lying_one() {
     let upright = part(&docx(&report(Layout::Party)).expect("a document"), "word/document.xml");
     assert_eq!(upright.matches("<w:sectPr>").count(), 1);
-    let text = part(&docx(&large(Layout::Party)).expect("a document"), "word/document.xml");
+    let text = part(large_docx(Layout::Party), "word/document.xml");
     assert_eq!(text.matches("w:orient=\"landscape\"").count(), 1);
     assert_eq!(text.matches("<w:sectPr>").count(), 3);
     assert_eq!(text.matches("<w:titlePg/>").count(), 1, "only the first page has no number");
@@ -245,16 +253,27 @@ fn the_label_stands_on_every_page_of_both_forms() {
     let bytes = docx(&report).expect("a document");
     assert!(part(&bytes, "word/footer.xml").contains(LABEL));
     assert_eq!(part(&bytes, "word/document.xml").matches("<w:footerReference").count(), 2);
-    assert!(html(&report).contains(&format!("<p class=\"label\" role=\"note\">{LABEL}</p>")));
+    let page = html(&report);
+    assert!(page.contains(&format!("<p class=\"label\" role=\"note\">{LABEL}</p>")));
+    assert!(page.contains(&format!("@bottom-center {{ content: \"{LABEL}\";")));
+    let mut wicked = report;
+    wicked.front.label = Some("\"; } </style><script>".into());
+    assert!(!html(&wicked).contains("<script"), "the label ends neither the text nor the style");
 }
 
 #[test]
 fn the_layouts_differ_as_the_rules_say() {
-    let text = |layout| part(&docx(&report(layout)).expect("a document"), "word/document.xml");
+    let text = |layout| part(large_docx(layout), "word/document.xml");
     let (party, state) = (text(Layout::Party), text(Layout::State));
     assert!(party.contains("ĐẢNG CỘNG SẢN VIỆT NAM") && !party.contains("CỘNG HÒA XÃ HỘI"));
     assert!(state.contains("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"));
     assert!(state.contains("Độc lập - Tự do - Hạnh phúc"));
+}
+
+#[test]
+fn a_long_name_of_the_issuer_is_parted_in_the_middle() {
+    let text = part(large_docx(Layout::Party), "word/document.xml");
+    assert!(text.contains(">BAN TUYÊN GIÁO<") && text.contains(">&amp; DÂN VẬN<"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What Word needs of a document before it opens it without a complaint: the order of elements by ECMA-376 part 1
 //! (where Word is strict and other programs are not), ids that are unique, references that lead somewhere.
 
-use crate::report::{large, part};
-use analysis::report::{Layout, docx};
+use crate::report::{large_docx, part};
+use analysis::report::Layout;
 use resvg::usvg::roxmltree::{Document, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -307,9 +307,9 @@ fn elements_stand_in_the_order_that_word_needs() {
     assert_eq!(disorder(wrong), ["ind stands too late in pPr"]);
     assert_eq!(disorder("<w:r xmlns:w='w'><w:t/><w:rPr/></w:r>"), ["rPr is not the first in r"]);
     for layout in [Layout::Party, Layout::State] {
-        let bytes = docx(&large(layout)).expect("a document");
+        let bytes = large_docx(layout);
         for part_name in PARTS {
-            let found = disorder(&part(&bytes, part_name));
+            let found = disorder(&part(bytes, part_name));
             assert!(found.is_empty(), "{part_name}: {found:?}");
         }
     }
@@ -317,7 +317,7 @@ fn elements_stand_in_the_order_that_word_needs() {
 
 #[test]
 fn rows_have_the_cells_of_their_grid_and_every_cell_ends_with_a_paragraph() {
-    let text = part(&docx(&large(Layout::Party)).expect("a document"), "word/document.xml");
+    let text = part(large_docx(Layout::Party), "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let mut tables = 0;
     for table in document.descendants().filter(|n| name(n) == "tbl") {
@@ -339,8 +339,8 @@ fn rows_have_the_cells_of_their_grid_and_every_cell_ends_with_a_paragraph() {
 
 #[test]
 fn ids_are_unique_and_references_lead_somewhere() {
-    let bytes = docx(&large(Layout::State)).expect("a document");
-    let text = part(&bytes, "word/document.xml");
+    let bytes = large_docx(Layout::State);
+    let text = part(bytes, "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let all = |wanted: &str, key: &str| -> Vec<String> {
         let nodes = document.descendants().filter(|n| n.is_element() && name(n) == wanted);
@@ -358,7 +358,7 @@ fn ids_are_unique_and_references_lead_somewhere() {
     let anchors = all("hyperlink", "anchor");
     assert!(anchors.len() > 4 && anchors.iter().all(|a| names.contains(a)));
 
-    let relations = part(&bytes, "word/_rels/document.xml.rels");
+    let relations = part(bytes, "word/_rels/document.xml.rels");
     let relations = Document::parse(&relations).expect("well-formed");
     let targets: BTreeMap<&str, &str> = relations
         .descendants()
@@ -370,7 +370,7 @@ fn ids_are_unique_and_references_lead_somewhere() {
         .chain(all("footerReference", "id"));
     for id in used {
         let target = targets.get(id.as_str()).unwrap_or_else(|| panic!("no relation {id}"));
-        let archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).expect("a zip");
+        let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("a zip");
         assert!(archive.index_for_name(&format!("word/{target}")).is_some(), "{target}");
     }
 }
@@ -378,7 +378,7 @@ fn ids_are_unique_and_references_lead_somewhere() {
 /// Every field begins, is parted and ends, one inside the other.
 #[test]
 fn fields_are_whole() {
-    let text = part(&docx(&large(Layout::Party)).expect("a document"), "word/document.xml");
+    let text = part(large_docx(Layout::Party), "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let mut open: Vec<bool> = Vec::new();
     let mut fields = 0;
@@ -402,7 +402,7 @@ fn fields_are_whole() {
 
 #[test]
 fn every_picture_has_its_words_and_every_table_repeats_its_head() {
-    let text = part(&docx(&large(Layout::Party)).expect("a document"), "word/document.xml");
+    let text = part(large_docx(Layout::Party), "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let pictures: Vec<_> = document.descendants().filter(|n| name(n) == "docPr").collect();
     assert!(pictures.len() >= 4);
