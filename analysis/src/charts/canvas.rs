@@ -145,7 +145,7 @@ impl Canvas {
                     let (from, to) = (a.0 + a.1 - c, b.0 + b.1 - c);
                     let share = from / (from - to);
                     ((from < 0.0) != (to < 0.0))
-                        .then(|| (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share))
+                        .then_some((a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share))
                 })
                 .collect();
             cuts.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -528,10 +528,9 @@ impl Chart for EstimateMap {
         let owned: Vec<(Option<usize>, &Ring)> = places.iter().map(|p| (p.area, &p.ring)).collect();
         let grid = Grid::new(all, self.areas.len(), &owned);
         let labels = self.place_labels(&grid, &places);
-        for i in 0..self.areas.len() {
+        for (i, area) in self.areas.iter().enumerate() {
             if let Some(placed) = &labels[i] {
-                let ground = self.ground(Some(i), shades.as_ref());
-                self.draw_label(&mut page, &self.areas[i], placed, ground);
+                self.draw_label(&mut page, area, placed, self.ground(Some(i), shades.as_ref()));
             }
         }
         self.list(&mut page, &labels, if width.is_phone() { 1 } else { 2 });

@@ -81,9 +81,9 @@ impl Chart for Pyramid {
             let center = (starts[0] + starts[1]) / 2.0;
             page.canvas.lines((center, middle), lines, LABEL, Align::Middle);
             let bar = (height - 8.0).min(30.0);
-            for side in 0..2 {
+            for (side, from) in starts.into_iter().enumerate() {
                 let figure = &band.sample[side];
-                let (from, y) = (starts[side], middle - bar / 2.0);
+                let y = middle - bar / 2.0;
                 if figure.is_hidden() {
                     let x = if side == 0 { from - half * 0.4 } else { from };
                     page.canvas.hatch(Area { x, y, w: half * 0.4, h: bar });
