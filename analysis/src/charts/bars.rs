@@ -1,9 +1,10 @@
 //! Bars side by side for a few series in each group, with intervals.
 
 use super::axis::Axis;
-use super::canvas::{Align, Area, GREY, GRID, INK, SERIES};
+use super::canvas::{Align, Area};
 use super::page::{CAUTION_NOTE, EDGE, HIDDEN_NOTE, Key, LABEL, Page, SMALL, VALUE};
-use super::{Caption, Chart, Unit, Width};
+use super::palette::{GREY, GRID, INK, SERIES};
+use super::{Caption, Chart, Unit, Width, words};
 use crate::disclosure::{Cell, Figure, SafeTable, Standing};
 
 /// Groups of bars. The bars lie, so that long labels find room; they start at zero.
@@ -135,5 +136,14 @@ impl Chart for GroupedBars {
             table.push(cells);
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.groups.iter().map(|group| {
+            let figures = self.series.iter().zip(&group.figures);
+            let values = figures.map(|(series, f)| format!("{series} {}", words::spoken(self.unit, f)));
+            (group.label.clone(), values.collect::<Vec<_>>().join(", "))
+        });
+        words::listed("Biểu đồ cột theo nhóm", rows)
     }
 }

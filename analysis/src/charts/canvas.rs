@@ -1,37 +1,10 @@
 //! The drawing surface: shapes in pixels, kept until the height is known, then drawn by plotters' SVG backend.
 
 use super::letters::{self, Weight};
+use super::palette::{Color, HATCH_GROUND, HATCH_LINE, WHITE};
 use plotters::backend::{DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontDesc, FontFamily, FontStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle};
-
-pub(super) type Color = RGBColor;
-
-pub(super) const INK: Color = RGBColor(0x21, 0x25, 0x29);
-pub(super) const GREY: Color = RGBColor(0x5B, 0x64, 0x6D);
-pub(super) const GRID: Color = RGBColor(0xE1, 0xE4, 0xE8);
-pub(super) const WHITE: Color = RGBColor(0xFF, 0xFF, 0xFF);
-pub(super) const BLUE: Color = RGBColor(0x00, 0x72, 0xB2);
-pub(super) const RUST: Color = RGBColor(0xB3, 0x58, 0x06);
-/// Series that stay apart for the colour-blind (after Okabe and Ito, darkened to read on white).
-pub(super) const SERIES: [Color; 6] = [
-    RGBColor(0x00, 0x72, 0xB2),
-    RGBColor(0xE6, 0x9F, 0x00),
-    RGBColor(0x00, 0x9E, 0x73),
-    RGBColor(0xCC, 0x79, 0xA7),
-    RGBColor(0x56, 0xB4, 0xE9),
-    RGBColor(0x5B, 0x64, 0x6D),
-];
-
-/// A series' colour dark enough for letters on white.
-pub(super) fn for_letters(color: Color) -> Color {
-    let bright = 2 * u16::from(color.0) + 5 * u16::from(color.1) + u16::from(color.2);
-    if bright < 700 {
-        return color;
-    }
-    let darker = |part: u8| (f64::from(part) * 0.68) as u8;
-    RGBColor(darker(color.0), darker(color.1), darker(color.2))
-}
+use plotters::style::{FontDesc, FontFamily, FontStyle, RGBAColor, ShapeStyle, TextStyle};
 
 /// The backend draws on whole numbers: ten to the pixel.
 const FINE: f64 = 10.0;
@@ -133,22 +106,54 @@ impl Canvas {
         self.polygon(vec![(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)], color, 1.0);
     }
 
+    /// A triangle that points up or down.
+    pub fn triangle(&mut self, (x, y): (f64, f64), radius: f64, points_up: bool, color: Color) {
+        let tip = if points_up { -radius } else { radius };
+        let base = -tip * 0.7;
+        self.polygon(vec![(x, y + tip), (x + radius, y + base), (x - radius, y + base)], color, 1.0);
+    }
+
     /// The mark of what is held back: a light box with slanted lines.
     pub fn hatch(&mut self, area: Area) {
         let Area { x, y, w, h } = area;
         if w <= 0.0 || h <= 0.0 {
             return;
         }
-        self.rectangle(area, RGBColor(0xF4, 0xF5, 0xF6));
+        self.rectangle(area, HATCH_GROUND);
         // Lines x + y = c, clipped to the box.
         let mut c = 6.0;
         while c < w + h {
             let start = if c <= h { (x, y + c) } else { (x + c - h, y + h) };
             let end = if c <= w { (x + c, y) } else { (x + w, y + c - w) };
-            self.line(&[start, end], RGBColor(0xAD, 0xB5, 0xBD), 0.8);
+            self.line(&[start, end], HATCH_LINE, 0.8);
             c += 6.0;
         }
-        self.outline(area, RGBColor(0xAD, 0xB5, 0xBD), 0.8);
+        self.outline(area, HATCH_LINE, 0.8);
+    }
+
+    /// Its lines in the shape of an area.
+    pub fn hatch_ring(&mut self, ring: &[(f64, f64)]) {
+        let sums = ring.iter().map(|(x, y)| x + y);
+        let (low, high) = sums.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(s), h.max(s)));
+        let mut c = (low / 6.0).ceil() * 6.0;
+        while c < high {
+            // Where the line x + y = c enters and leaves.
+            let mut cuts: Vec<(f64, f64)> = ring
+                .iter()
+                .zip(ring.iter().cycle().skip(1))
+                .filter_map(|(a, b)| {
+                    let (from, to) = (a.0 + a.1 - c, b.0 + b.1 - c);
+                    let share = from / (from - to);
+                    ((from < 0.0) != (to < 0.0))
+                        .then_some((a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share))
+                })
+                .collect();
+            cuts.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for pair in cuts.chunks_exact(2) {
+                self.line(pair, HATCH_LINE, 0.8);
+            }
+            c += 6.0;
+        }
     }
 
     /// One line of text, its middle at height `y`.

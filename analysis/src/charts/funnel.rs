@@ -1,8 +1,9 @@
 //! From the drawn sample to the completed interviews, step by step. Counts of fieldwork, not of answers.
 
-use super::canvas::{Align, Area, BLUE, GREY, GRID};
+use super::canvas::{Align, Area};
 use super::page::{EDGE, LABEL, Page, SMALL, VALUE};
-use super::{Caption, Chart, Width, numerals};
+use super::palette::{BLUE, GREY, GRID};
+use super::{Caption, Chart, Width, numerals, words};
 use crate::disclosure::{Cell, SafeTable};
 
 /// Steps of fieldwork, each a part of the one before.
@@ -93,5 +94,10 @@ impl Chart for Funnel {
             ]);
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.stages.iter().map(|s| (s.label.clone(), numerals::whole(s.cases)));
+        words::listed("Số trường hợp qua từng bước", rows)
     }
 }

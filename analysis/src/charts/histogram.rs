@@ -1,10 +1,11 @@
 //! The distribution of one number over the respondents: weights, minutes.
 
 use super::axis::Axis;
-use super::canvas::{Align, Area, BLUE, GREY, GRID};
+use super::canvas::{Align, Area};
 use super::page::{EDGE, LABEL, Page, SMALL};
-use super::{Caption, Chart, Unit, Width, numerals};
-use crate::disclosure::{Cell, SafeBins, SafeTable};
+use super::palette::{BLUE, GREY, GRID};
+use super::{Caption, Chart, Unit, Width, numerals, words};
+use crate::disclosure::{Bin, Cell, SafeBins, SafeTable};
 
 /// Areas are proportional to respondents; joined classes are therefore wide and low.
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ impl Chart for Histogram {
             .note(&self.caption.source)
             .note(self.caption.synthetic.clone().unwrap_or_default());
         for bin in self.bins.bins() {
-            let digits = if (bin.high - bin.low) >= 1.0 { 0 } else { 2 };
+            let digits = digits(bin);
             table.push(vec![
                 Cell::PublicNumber(bin.low, digits),
                 Cell::PublicNumber(bin.high, digits),
@@ -83,4 +84,19 @@ impl Chart for Histogram {
         }
         table
     }
+
+    fn spoken(&self) -> String {
+        let rows = self.bins.bins().iter().map(|bin| {
+            let digits = digits(bin);
+            let (low, high) = (numerals::decimal(bin.low, digits), numerals::decimal(bin.high, digits));
+            (format!("từ {low} đến dưới {high}"), format!("{} phiếu", numerals::whole(bin.n as u64)))
+        });
+        words::listed(&format!("Biểu đồ phân bố. {}", self.measure), rows)
+    }
+}
+
+/// Decimals that tell the ends of a class apart.
+fn digits(bin: &Bin) -> usize {
+    let is_whole = |v: f64| v.fract() == 0.0;
+    if is_whole(bin.low) && is_whole(bin.high) { 0 } else { 2 }
 }

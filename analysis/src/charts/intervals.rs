@@ -1,9 +1,10 @@
 //! Dots with their intervals, a row a group, against the whole and, in a simulation, against the truth.
 
 use super::axis::Axis;
-use super::canvas::{Align, Area, BLUE, Canvas, Color, GREY, GRID, INK, RUST, Type};
+use super::canvas::{Align, Area, Canvas, Type};
 use super::page::{CAUTION_NOTE, EDGE, HEAD, HIDDEN_NOTE, Key, LABEL, Page, SMALL};
-use super::{Caption, Chart, Unit, Width, numerals};
+use super::palette::{BLUE, Color, GREY, GRID, INK, RUST};
+use super::{Caption, Chart, Unit, Width, numerals, words};
 use crate::disclosure::{Cell, Figure, SafeTable, Standing};
 
 /// Estimates of groups or of several questions.
@@ -60,17 +61,6 @@ impl DotInterval {
         let low = if low > 0.0 && low < (high - low) * 0.6 { 0.0 } else { low };
         Axis::covering(low, high, ticks, bounds)
     }
-
-    fn written(&self, figure: &Figure) -> String {
-        let Some(estimate) = figure.estimate() else {
-            return if figure.is_hidden() { "…".to_owned() } else { "–".to_owned() };
-        };
-        let mark = |v: f64| self.unit.mark(self.unit.scale(v));
-        match figure.interval() {
-            Some((low, high)) => format!("{} [{}; {}]", mark(estimate), mark(low), mark(high)),
-            None => mark(estimate),
-        }
-    }
 }
 
 /// Draws one dot with its interval.
@@ -112,8 +102,7 @@ impl Chart for DotInterval {
         let overall_text;
         let overall = self.overall.as_ref().and_then(|(label, figure)| Some((label, figure.estimate()?)));
         if let Some((label, value)) = overall {
-            let unit = if self.unit == Unit::Percent { "%" } else { "" };
-            overall_text = format!("{label}: {}{unit}", self.unit.mark(self.unit.scale(value)));
+            overall_text = format!("{label}: {}", self.unit.with_sign(value));
             keys.push((Key::Dashes(INK), &overall_text));
         }
         page.legend(&keys);
@@ -125,7 +114,7 @@ impl Chart for DotInterval {
                 None => r.label.clone(),
             })
             .collect();
-        let values: Vec<String> = rows.iter().map(|r| self.written(&r.figure)).collect();
+        let values: Vec<String> = rows.iter().map(|r| words::beside(self.unit, &r.figure)).collect();
         let value_width = values.iter().map(|v| LABEL.width(v)).fold(0.0, f64::max) + 14.0;
         let widest = labels.iter().map(|l| LABEL.width(l)).fold(0.0, f64::max) + 1.0;
         let label_width = if phone { page.inner() } else { widest.min(page.inner() * 0.36) };
@@ -213,5 +202,15 @@ impl Chart for DotInterval {
             push(label, figure, None);
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.ordered().into_iter().map(|r| (r.label.as_str(), &r.figure));
+        let overall = self.overall.iter().map(|(label, figure)| (label.as_str(), figure));
+        let rows = overall.filter(|_| !self.rows.is_empty()).chain(rows);
+        words::listed(
+            "Biểu đồ điểm và khoảng tin cậy",
+            rows.map(|(label, figure)| (label.to_owned(), words::spoken(self.unit, figure))),
+        )
     }
 }

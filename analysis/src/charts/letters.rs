@@ -37,8 +37,11 @@ pub(super) fn wrap_even(text: &str, size: f64, weight: Weight, limit: f64) -> Ve
     if count < 2 {
         return lines;
     }
+    // Never so narrow that a word that has room is broken.
+    let longest =
+        pieces(text).map(|word| width(word, size, weight)).filter(|w| *w <= limit).fold(0.0, f64::max);
     let mut narrower = limit - size / 2.0;
-    while narrower >= limit / 2.0 {
+    while narrower >= longest.max(limit / 2.0) {
         let even = wrap(text, size, weight, narrower);
         if even.len() > count {
             break;
@@ -49,7 +52,13 @@ pub(super) fn wrap_even(text: &str, size: f64, weight: Weight, limit: f64) -> Ve
     lines
 }
 
-/// Lines no wider than `limit`: broken at spaces, a longer word between letters. No letter is lost.
+/// Parts of a text between which a line may end: words, and parts of a word after a hyphen or a slash.
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', '\n']).flat_map(|word| word.split_inclusive(['-', '/', '–'])).filter(|p| !p.is_empty())
+}
+
+/// Lines no wider than `limit`: broken at spaces, a longer word after its hyphens, else between letters. No letter
+/// is lost.
 pub(super) fn wrap(text: &str, size: f64, weight: Weight, limit: f64) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -62,13 +71,22 @@ pub(super) fn wrap(text: &str, size: f64, weight: Weight, limit: f64) -> Vec<Str
         if !line.is_empty() {
             lines.push(std::mem::take(&mut line));
         }
-        for letter in word.chars() {
-            let mut longer = line.clone();
-            longer.push(letter);
-            if width(&longer, size, weight) > limit && !line.is_empty() {
-                lines.push(std::mem::replace(&mut line, letter.to_string()));
-            } else {
-                line = longer;
+        for part in pieces(word) {
+            if width(&format!("{line}{part}"), size, weight) <= limit {
+                line.push_str(part);
+                continue;
+            }
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            for letter in part.chars() {
+                let mut longer = line.clone();
+                longer.push(letter);
+                if width(&longer, size, weight) > limit && !line.is_empty() {
+                    lines.push(std::mem::replace(&mut line, letter.to_string()));
+                } else {
+                    line = longer;
+                }
             }
         }
     }

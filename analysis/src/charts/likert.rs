@@ -1,10 +1,10 @@
 //! Diverging stacked bars: the answers to scale questions, dissatisfied to the left, satisfied to the right.
 
-use super::canvas::{Align, Area, Color, GREY, GRID, INK, WHITE};
+use super::canvas::{Align, Area, Type};
 use super::page::{EDGE, HEAD, HIDDEN_NOTE, Key, LABEL, Page, SMALL, VALUE};
-use super::{Caption, Chart, Unit, Width, numerals};
+use super::palette::{GREY, GRID};
+use super::{Caption, Chart, Unit, Width, numerals, palette, words};
 use crate::disclosure::{Cell, Figure, SafeTable};
-use plotters::style::RGBColor;
 
 /// Items answered on one scale.
 #[derive(Clone, Debug, Default)]
@@ -40,24 +40,13 @@ impl LikertRow {
         self.figures.iter().any(Figure::is_hidden)
     }
 
+    /// The base; none where a step is held back, because the others would tell it.
     fn base(&self) -> Option<usize> {
+        if self.is_hidden() {
+            return None;
+        }
         self.figures.iter().filter_map(Figure::n).max()
     }
-}
-
-fn colors(steps: usize) -> Vec<Color> {
-    const NEGATIVE: [Color; 3] =
-        [RGBColor(0xB3, 0x58, 0x06), RGBColor(0xF1, 0xA3, 0x40), RGBColor(0xFB, 0xD6, 0x9E)];
-    const POSITIVE: [Color; 3] =
-        [RGBColor(0x21, 0x66, 0xAC), RGBColor(0x74, 0xAD, 0xD1), RGBColor(0xC2, 0xDD, 0xEE)];
-    const NEUTRAL: Color = RGBColor(0xDE, 0xDE, 0xDE);
-    let side = steps / 2;
-    let mut all: Vec<Color> = (0..side).map(|i| NEGATIVE[i.min(2)]).collect();
-    if steps % 2 == 1 {
-        all.push(NEUTRAL);
-    }
-    all.extend((0..side).rev().map(|i| POSITIVE[i.min(2)]));
-    all
 }
 
 /// Shares to the left of zero and in total.
@@ -82,7 +71,7 @@ impl Chart for Likert {
             page.nothing();
             return page.finish(&self.alternative_text());
         }
-        let palette = colors(steps);
+        let palette = palette::diverging(steps);
         let keys: Vec<(Key, &str)> =
             palette.iter().zip(&self.scale).map(|(c, l)| (Key::Box(*c), l.as_str())).collect();
         page.legend(&keys);
@@ -150,9 +139,7 @@ impl Chart for Likert {
                         page.canvas.rectangle(Area { x, y: middle - bar / 2.0, w, h: bar }, *color);
                         let text = Unit::Percent.mark(share * 100.0);
                         if VALUE.width(&text) + 4.0 <= w {
-                            let dark = u16::from(color.0) + u16::from(color.1) + u16::from(color.2) < 420;
-                            let style =
-                                super::canvas::Type { color: if dark { WHITE } else { INK }, ..VALUE };
+                            let style = Type { color: palette::letters_on(*color), ..VALUE };
                             page.canvas.text((x + w / 2.0, middle), &text, style, Align::Middle);
                         }
                         x += w;
@@ -205,5 +192,17 @@ impl Chart for Likert {
             table.push(cells);
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.rows.iter().map(|row| {
+            let steps = self.scale.iter().zip(&row.figures);
+            let value = |f: &Figure| f.estimate().map(|e| Unit::Percent.with_sign(e));
+            let values = steps.map(|(step, f)| Some(format!("{} {}", step.to_lowercase(), value(f)?)));
+            let values: Option<Vec<String>> = values.collect();
+            let without = if row.is_hidden() { "không công bố" } else { "không có số liệu" };
+            (row.label.clone(), values.map_or(without.to_owned(), |v| v.join(", ")))
+        });
+        words::listed("Biểu đồ thanh chồng theo mức độ", rows)
     }
 }

@@ -1,55 +1,13 @@
 //! An overview map of areas: how many of something lie in each, or points where their places are known.
 
-use super::canvas::{Align, Color, INK, Type, WHITE};
+use super::canvas::{Align, Area, Type};
 use super::letters::Weight;
+use super::map_labels::Grid;
+use super::outlines::{Outline, Ring, Sheet};
 use super::page::{EDGE, Key, Page};
-use super::{Caption, Chart, Width, numerals};
+use super::palette::{self, BLUE, BORDER, LAND};
+use super::{Caption, Chart, Width, numerals, words};
 use crate::disclosure::{Cell, SafeTable};
-use plotters::style::RGBColor;
-use serde_json::Value;
-
-/// An area with its outer ring, in degrees of longitude and latitude.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outline {
-    pub code: String,
-    pub name: String,
-    pub ring: Vec<(f64, f64)>,
-}
-
-impl Outline {
-    /// Reads a GeoJSON collection of polygons with the properties `code` and `name`; what is no polygon is left out.
-    pub fn read(geojson: &str) -> Result<Vec<Self>, serde_json::Error> {
-        let collection: Value = serde_json::from_str(geojson)?;
-        let features = collection["features"].as_array().map_or(&[][..], Vec::as_slice);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let place = |point: &Value| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?));
-        Ok(features
-            .iter()
-            .filter(|feature| feature["geometry"]["type"] == "Polygon")
-            .map(|feature| Self {
-                code: text(&feature["properties"]["code"]),
-                name: text(&feature["properties"]["name"]),
-                ring: feature["geometry"]["coordinates"][0]
-                    .as_array()
-                    .map(|ring| ring.iter().filter_map(place).collect())
-                    .unwrap_or_default(),
-            })
-            .filter(|outline| outline.ring.len() >= 3)
-            .collect())
-    }
-
-    /// The centre of the area's surface.
-    pub fn middle(&self) -> (f64, f64) {
-        let (mut x, mut y, mut twice) = (0.0, 0.0, 0.0);
-        for (a, b) in self.ring.iter().zip(self.ring.iter().cycle().skip(1)) {
-            let part = a.0 * b.1 - b.0 * a.1;
-            twice += part;
-            x += (a.0 + b.0) * part;
-            y += (a.1 + b.1) * part;
-        }
-        if twice == 0.0 { self.ring[0] } else { (x / (3.0 * twice), y / (3.0 * twice)) }
-    }
-}
 
 /// Areas shaded and numbered by a count; or points at their true places.
 #[derive(Clone, Debug)]
@@ -64,32 +22,8 @@ pub struct AreaMap {
     pub unit: String,
 }
 
-const LAND: Color = RGBColor(0xF1, 0xF3, 0xF5);
-const BORDER: Color = RGBColor(0xB8, 0xC0, 0xC8);
-const SHADES: [Color; 4] = [
-    RGBColor(0xC6, 0xDF, 0xEE),
-    RGBColor(0x8F, 0xC1, 0xE0),
-    RGBColor(0x3F, 0x94, 0xC6),
-    RGBColor(0x00, 0x5A, 0x8E),
-];
+const SHADES: usize = 4;
 const TALLEST: f64 = 1.25;
-
-/// Places of the map on the paper.
-struct Sheet {
-    west: f64,
-    north: f64,
-    /// Pixels per unit, east and north.
-    scale: (f64, f64),
-    left: f64,
-    top: f64,
-    bottom: f64,
-}
-
-impl Sheet {
-    fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
-        (self.left + (x - self.west) * self.scale.0, self.top + (self.north - y) * self.scale.1)
-    }
-}
 
 impl AreaMap {
     fn count(&self, code: &str) -> u64 {
@@ -99,8 +33,7 @@ impl AreaMap {
     /// The least count of each shade: 1, and equal steps up to the largest count.
     fn steps(&self) -> Vec<u64> {
         let most = self.counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
-        let mut steps: Vec<u64> =
-            (0..SHADES.len() as u64).map(|i| 1 + most * i / SHADES.len() as u64).collect();
+        let mut steps: Vec<u64> = (0..SHADES as u64).map(|i| 1 + most * i / SHADES as u64).collect();
         steps.retain(|s| *s <= most);
         steps.dedup();
         steps
@@ -108,23 +41,8 @@ impl AreaMap {
 
     fn sheet(&self, page: &Page<'_>) -> Option<Sheet> {
         let all = self.outlines.iter().flat_map(|o| &o.ring).chain(&self.points);
-        let (mut west, mut east, mut south, mut north) =
-            (f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY);
-        for (x, y) in all {
-            (west, east) = (west.min(*x), east.max(*x));
-            (south, north) = (south.min(*y), north.max(*y));
-        }
-        if !(east > west && north > south) {
-            return None;
-        }
-        // A degree of longitude is shorter than one of latitude.
-        let narrow = if self.outlines.is_empty() { 1.0 } else { ((north + south) / 2.0).to_radians().cos() };
-        let (wide, tall) = ((east - west) * narrow, north - south);
         let room = (page.inner() - 8.0, (page.inner() * TALLEST).min(540.0));
-        let scale = (room.0 / wide).min(room.1 / tall);
-        let left = EDGE + (page.inner() - wide * scale) / 2.0;
-        let top = page.y + 4.0;
-        Some(Sheet { west, north, scale: (scale * narrow, scale), left, top, bottom: top + tall * scale })
+        Sheet::fit(all, !self.outlines.is_empty(), (EDGE + 4.0, page.y + 4.0), room)
     }
 }
 
@@ -139,7 +57,7 @@ impl Chart for AreaMap {
         let shade = |n: u64| {
             let step = steps.iter().rposition(|s| *s <= n)?;
             // Few steps take the ends of the scale.
-            Some(step * (SHADES.len() - 1) / (steps.len() - 1).max(1))
+            Some(step * (SHADES - 1) / (steps.len() - 1).max(1))
         };
         let labels: Vec<String> = steps
             .iter()
@@ -153,36 +71,52 @@ impl Chart for AreaMap {
                 format!("{range} {}", self.unit)
             })
             .collect();
+        let shades = palette::sequential(SHADES);
         let keys: Vec<(Key, &str)> = steps
             .iter()
             .zip(&labels)
-            .map(|(from, label)| (Key::Box(SHADES[shade(*from).unwrap_or(0)]), label.as_str()))
+            .map(|(from, label)| (Key::Box(shades[shade(*from).unwrap_or(0)]), label.as_str()))
             .collect();
         page.legend(&keys);
         let Some(sheet) = self.sheet(&page) else {
             page.nothing();
             return page.finish(&self.alternative_text());
         };
-        for outline in &self.outlines {
-            let ring: Vec<(f64, f64)> = outline.ring.iter().map(|p| sheet.at(*p)).collect();
-            let color = shade(self.count(&outline.code)).map_or(LAND, |i| SHADES[i]);
-            page.canvas.polygon(ring, color, 1.0);
+        let rings: Vec<Ring> =
+            self.outlines.iter().map(|o| o.ring.iter().map(|p| sheet.at(*p)).collect()).collect();
+        for (outline, ring) in self.outlines.iter().zip(&rings) {
+            let color = shade(self.count(&outline.code)).map_or(LAND, |i| shades[i]);
+            page.canvas.polygon(ring.clone(), color, 1.0);
         }
-        for outline in &self.outlines {
-            let mut ring: Vec<(f64, f64)> = outline.ring.iter().map(|p| sheet.at(*p)).collect();
-            ring.extend(ring.first().copied());
-            page.canvas.line(&ring, BORDER, 0.7);
+        for ring in &rings {
+            let closed: Ring = ring.iter().chain(ring.first()).copied().collect();
+            page.canvas.line(&closed, BORDER, 0.7);
         }
-        let size = if width.is_phone() { 9.5 } else { 12.5 };
-        for outline in &self.outlines {
+        let all = Area { x: EDGE, y: page.y, w: page.inner(), h: sheet.bottom + 4.0 - page.y };
+        let places: Vec<(Option<usize>, &Ring)> =
+            rings.iter().enumerate().map(|(i, r)| (Some(i), r)).collect();
+        let grid = Grid::new(all, self.outlines.len(), &places);
+        let mut without_room = false;
+        for (i, outline) in self.outlines.iter().enumerate() {
             let n = self.count(&outline.code);
             let Some(dark) = shade(n) else { continue };
-            let color = if dark >= 2 { WHITE } else { INK };
-            let style = Type { size, weight: Weight::Bold, color };
-            page.canvas.text(sheet.at(outline.middle()), &numerals::whole(n), style, Align::Middle);
+            let text = numerals::whole(n);
+            let color = palette::letters_on(shades[dark]);
+            let sizes = if width.is_phone() { [10.0, 9.0] } else { [12.5, 10.0] };
+            let placed = sizes.into_iter().find_map(|size| {
+                let style = Type { size, weight: Weight::Bold, color };
+                Some((style, grid.inside(i, (style.width(&text), size * 0.8))?))
+            });
+            match placed {
+                Some((style, spot)) => page.canvas.text(spot.at, &text, style, Align::Middle),
+                None => without_room = true,
+            }
+        }
+        if without_room {
+            page.note("Địa bàn quá nhỏ chỉ tô màu, không ghi số; số ở bảng kèm theo.");
         }
         for point in &self.points {
-            page.canvas.ring(sheet.at(*point), 2.6, SHADES[3], 1.8);
+            page.canvas.ring(sheet.at(*point), 2.6, BLUE, 1.8);
         }
         page.y = sheet.bottom + 4.0;
         page.finish(&self.alternative_text())
@@ -197,5 +131,16 @@ impl Chart for AreaMap {
             table.push(vec![Cell::text(code), Cell::text(name), Cell::Fieldwork(*n)]);
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.counts.iter().map(|(code, n)| {
+            let name = self.outlines.iter().find(|o| o.code == *code).map_or(code, |o| &o.name);
+            (name.clone(), format!("{} {}", numerals::whole(*n), self.unit))
+        });
+        if self.counts.is_empty() && !self.points.is_empty() {
+            return format!("Bản đồ: {} điểm", numerals::whole(self.points.len() as u64));
+        }
+        words::listed("Bản đồ", rows)
     }
 }

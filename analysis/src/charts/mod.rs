@@ -11,27 +11,36 @@
 mod axis;
 mod bars;
 mod canvas;
+mod estimate_map;
 mod funnel;
 mod histogram;
 mod intervals;
 mod letters;
 mod likert;
 mod map;
+mod map_labels;
 pub mod numerals;
+mod outlines;
 mod page;
+mod palette;
 mod pyramid;
 mod raster;
+mod tiles;
 mod trend;
+mod words;
 
 pub use bars::{BarGroup, GroupedBars};
+pub use estimate_map::{EstimateMap, MapArea, Places};
 pub use funnel::{Funnel, Stage};
 pub use histogram::Histogram;
 pub use intervals::{DotInterval, DotRow, Order};
 pub use likert::{Likert, LikertRow};
-pub use map::{AreaMap, Outline};
+pub use map::AreaMap;
+pub use outlines::{Outline, Ring};
 pub use page::{Caption, Width};
 pub use pyramid::{Pyramid, PyramidBand};
 pub use raster::{RasterError, png};
+pub use tiles::{Tile, TileError};
 pub use trend::{Break, Series, Trend};
 
 use crate::disclosure::SafeTable;
@@ -52,14 +61,19 @@ pub trait Chart {
 
     fn caption(&self) -> &Caption;
 
+    /// The kind of the chart and its first figures in words, without a full stop.
+    fn spoken(&self) -> String;
+
     /// What a reader who does not see the chart is told.
     fn alternative_text(&self) -> String {
         let caption = self.caption();
-        [caption.title.as_str(), caption.subtitle.as_str()]
+        let spoken = self.spoken();
+        let sentences: Vec<&str> = [caption.title.as_str(), caption.subtitle.as_str(), spoken.as_str()]
             .into_iter()
-            .filter(|t| !t.is_empty())
-            .collect::<Vec<_>>()
-            .join(". ")
+            .map(|text| text.trim_end_matches('.'))
+            .filter(|text| !text.is_empty())
+            .collect();
+        sentences.join(". ") + "."
     }
 }
 
@@ -83,6 +97,12 @@ impl Unit {
             Self::Percent => numerals::decimal(value, 0),
             Self::Number(digits) => numerals::decimal(value, digits),
         }
+    }
+
+    /// An estimate as in a sentence: `62%`.
+    fn with_sign(self, estimate: f64) -> String {
+        let text = self.mark(self.scale(estimate));
+        if self == Self::Percent { text + "%" } else { text }
     }
 
     fn tick(self, value: f64, step: f64) -> String {

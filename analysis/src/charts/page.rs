@@ -1,7 +1,8 @@
 //! The frame of every chart: title, subtitle, legend above; notes, source and the synthetic label below.
 
-use super::canvas::{Align, Area, Canvas, Color, GREY, INK, RUST, Type};
+use super::canvas::{Align, Area, Canvas, Type};
 use super::letters::Weight;
+use super::palette::{Color, GREY, INK, RUST};
 
 /// The words around a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,6 +56,11 @@ pub(super) enum Key {
     Ring,
     Diamond(Color),
     Dashes(Color),
+    Stroke(Color),
+    /// A box without filling.
+    Hollow,
+    Up,
+    Down,
 }
 
 /// Where one row of a chart stands.
@@ -146,6 +152,10 @@ impl<'a> Page<'a> {
                 self.canvas.ring((x + 6.5, y), 4.0, GREY, 1.8);
             }
             Key::Diamond(color) => self.canvas.diamond((x + 6.0, y), 5.5, color),
+            Key::Stroke(color) => self.canvas.line(&[(x + 6.0, y - 8.0), (x + 6.0, y + 8.0)], color, 2.6),
+            Key::Hollow => self.canvas.outline(square, GREY, 1.8),
+            Key::Up => self.canvas.triangle((x + 6.0, y), 5.0, true, INK),
+            Key::Down => self.canvas.triangle((x + 6.0, y), 5.0, false, INK),
             Key::Dashes(color) => {
                 self.canvas.dashed(x + 6.0, y - 8.0, y + 8.0, color, 2.0);
             }

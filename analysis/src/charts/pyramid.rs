@@ -1,10 +1,11 @@
 //! Sample against population by age and sex.
 
 use super::axis::Axis;
-use super::canvas::{Align, Area, GREY, GRID, INK, SERIES};
-use super::page::{EDGE, HIDDEN_NOTE, Key, LABEL, Page, SMALL};
-use super::{Caption, Chart, Unit, Width};
-use crate::disclosure::{Cell, Figure, SafeTable};
+use super::canvas::{Align, Area};
+use super::page::{CAUTION_NOTE, EDGE, HIDDEN_NOTE, Key, LABEL, Page, SMALL};
+use super::palette::{BLUE, GREY, GRID, INK};
+use super::{Caption, Chart, Unit, Width, words};
+use crate::disclosure::{Cell, Figure, SafeTable, Standing};
 
 /// Two sides, a band a row, the oldest band first.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub struct Pyramid {
     /// Heads of the two sides, for example "Nam" and "Nữ".
     pub sides: [String; 2],
     pub bands: Vec<PyramidBand>,
-    /// Names of the bars and of the outline.
+    /// Names of the bars and of the strokes.
     pub sample_label: String,
     pub population_label: String,
 }
@@ -39,8 +40,8 @@ impl Chart for Pyramid {
             return page.finish(&self.alternative_text());
         }
         page.legend(&[
-            (Key::Box(SERIES[0]), self.sample_label.as_str()),
-            (Key::Dashes(INK), self.population_label.as_str()),
+            (Key::Box(BLUE), self.sample_label.as_str()),
+            (Key::Stroke(INK), self.population_label.as_str()),
         ]);
         let reach = self
             .bands
@@ -79,23 +80,26 @@ impl Chart for Pyramid {
             let middle = page.y + height / 2.0;
             let center = (starts[0] + starts[1]) / 2.0;
             page.canvas.lines((center, middle), lines, LABEL, Align::Middle);
-            let bar = height - 8.0;
-            for side in 0..2 {
+            let bar = (height - 8.0).min(30.0);
+            for (side, from) in starts.into_iter().enumerate() {
                 let figure = &band.sample[side];
-                let (from, y) = (starts[side], middle - bar / 2.0);
+                let y = middle - bar / 2.0;
                 if figure.is_hidden() {
                     let x = if side == 0 { from - half * 0.4 } else { from };
                     page.canvas.hatch(Area { x, y, w: half * 0.4, h: bar });
                     page.note(HIDDEN_NOTE);
                 } else if let Some(share) = figure.estimate() {
                     let to = place(side, share);
-                    page.canvas.rectangle(
-                        Area { x: from.min(to), y, w: (to - from).abs(), h: bar },
-                        SERIES[if side == 0 { 0 } else { 4 }],
-                    );
+                    let area = Area { x: from.min(to), y, w: (to - from).abs(), h: bar };
+                    if figure.standing() == Standing::Cautious {
+                        page.canvas.outline(area, BLUE, 1.6);
+                        page.note(CAUTION_NOTE.replace("Vòng rỗng, màu xám", "Thanh rỗng"));
+                    } else {
+                        page.canvas.rectangle(area, BLUE);
+                    }
                 }
                 let x = place(side, band.population[side]);
-                page.canvas.line(&[(x, page.y + 1.0), (x, page.y + height - 1.0)], INK, 2.6);
+                page.canvas.line(&[(x, y - 3.0), (x, y + bar + 3.0)], INK, 2.6);
             }
             page.y += height;
         }
@@ -125,5 +129,17 @@ impl Chart for Pyramid {
             ]);
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.bands.iter().map(|band| {
+            let side = |i: usize| {
+                let sample = words::spoken(Unit::Percent, &band.sample[i]);
+                let population = Unit::Percent.with_sign(band.population[i]);
+                format!("{}: {sample} (dân số {population})", self.sides[i])
+            };
+            (band.label.clone(), format!("{}, {}", side(0), side(1)))
+        });
+        words::listed("Tháp tuổi", rows)
     }
 }

@@ -1,13 +1,14 @@
 //! Figures over waves with their bands, broken where wording or areas changed.
 
 use super::axis::Axis;
-use super::canvas::{Align, Color, GREY, GRID, SERIES, Type, for_letters};
+use super::canvas::{Align, Area, Canvas, Type};
 use super::letters::Weight;
-use super::page::{EDGE, HIDDEN_NOTE, Key, LABEL, Page, SMALL};
-use super::{Caption, Chart, Unit, Width};
-use crate::disclosure::{Cell, Figure, SafeTable};
+use super::page::{CAUTION_NOTE, EDGE, HIDDEN_NOTE, Key, LABEL, Page, SMALL};
+use super::palette::{BLUE, Color, GREY, GRID, SERIES, for_letters};
+use super::{Caption, Chart, Unit, Width, words};
+use crate::disclosure::{Cell, Figure, SafeTable, Standing};
 
-/// Series over the same waves.
+/// Series over the same waves: in one plot up to six, beyond that in a small plot each.
 #[derive(Clone, Debug)]
 pub struct Trend {
     pub caption: Caption,
@@ -71,6 +72,268 @@ impl Trend {
     }
 }
 
+/// Where the waves and values of one plot stand, in pixels.
+struct Plot<'a> {
+    axis: &'a Axis,
+    unit: Unit,
+    waves: usize,
+    /// First and last wave.
+    across: (f64, f64),
+    top: f64,
+    bottom: f64,
+}
+
+impl Plot<'_> {
+    fn x(&self, wave: usize) -> f64 {
+        let (from, to) = self.across;
+        if self.waves == 1 {
+            (from + to) / 2.0
+        } else {
+            from + (to - from) * wave as f64 / (self.waves - 1) as f64
+        }
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        self.axis.place(self.unit.scale(value), self.bottom, self.top)
+    }
+
+    fn band(&self, canvas: &mut Canvas, run: &[(usize, &Figure)], color: Color) {
+        let upper = run.iter().filter_map(|(w, f)| Some((self.x(*w), self.y(f.interval()?.1))));
+        let lower = run.iter().rev().filter_map(|(w, f)| Some((self.x(*w), self.y(f.interval()?.0))));
+        let band: Vec<(f64, f64)> = upper.chain(lower).collect();
+        if run.len() > 1 && band.len() == run.len() * 2 {
+            canvas.polygon(band, color, 0.16);
+        } else if let [(wave, figure)] = *run
+            && let Some((low, high)) = figure.interval()
+        {
+            canvas.line(&[(self.x(wave), self.y(low)), (self.x(wave), self.y(high))], color, 2.0);
+        }
+    }
+
+    fn line(&self, canvas: &mut Canvas, run: &[(usize, &Figure)], color: Color, thickness: f64) {
+        let points: Vec<(f64, f64)> =
+            run.iter().filter_map(|(w, f)| Some((self.x(*w), self.y(f.estimate()?)))).collect();
+        if points.len() > 1 {
+            canvas.line(&points, color, thickness);
+        }
+        for (point, (_, figure)) in points.into_iter().zip(run) {
+            let radius = thickness * 1.6;
+            if figure.standing() == Standing::Cautious {
+                canvas.ring(point, radius, color, thickness * 0.7);
+            } else {
+                canvas.disc(point, radius, color);
+            }
+        }
+    }
+
+    /// Waves held back: a hatched box on the axis, one above the other where several series lack the wave.
+    fn hidden(&self, canvas: &mut Canvas, series: &Series, color: Color, below: &mut [usize]) {
+        for (wave, figure) in series.figures.iter().enumerate().take(self.waves) {
+            if figure.is_hidden() {
+                let y = self.bottom - 12.0 * (below[wave] + 1) as f64;
+                let area = Area { x: self.x(wave) - 7.0, y, w: 14.0, h: 10.0 };
+                canvas.hatch(area);
+                canvas.outline(area, color, 1.2);
+                below[wave] += 1;
+            }
+        }
+    }
+
+    fn breaks(&self, canvas: &mut Canvas, breaks: &[Break]) {
+        for change in breaks.iter().filter(|b| b.before > 0 && b.before < self.waves) {
+            let x = (self.x(change.before - 1) + self.x(change.before)) / 2.0;
+            canvas.dashed(x, self.top, self.bottom, GREY, 1.4);
+        }
+    }
+}
+
+const END: Type = Type { weight: Weight::Bold, ..LABEL };
+/// Height of the plot where all series share one, and of a small one.
+const TALL: f64 = 260.0;
+const LOW: f64 = 76.0;
+
+impl Trend {
+    fn color(i: usize) -> Color {
+        SERIES[i % SERIES.len()]
+    }
+
+    fn last(series: &Series) -> Option<f64> {
+        series.figures.iter().rev().find_map(Figure::estimate)
+    }
+
+    fn notes(&self, page: &mut Page<'_>, axis: &Axis) {
+        let standings = || self.series.iter().flat_map(|s| &s.figures).map(Figure::standing);
+        if standings().any(|s| s == Standing::Hidden) {
+            page.note(HIDDEN_NOTE.replace("Ô gạch chéo", "Ô gạch chéo trên trục"));
+        }
+        if standings().any(|s| s == Standing::Cautious) {
+            page.note(CAUTION_NOTE.replace("Vòng rỗng, màu xám", "Vòng rỗng"));
+        }
+        let without: Vec<&str> = self
+            .series
+            .iter()
+            .filter(|s| s.figures.iter().all(|f| f.standing() == Standing::Absent))
+            .map(|s| s.label.as_str())
+            .collect();
+        if !without.is_empty() {
+            page.note(format!("Không có số liệu: {}.", without.join("; ")));
+        }
+        for change in self.breaks.iter().filter(|b| b.before > 0 && b.before < self.waves.len()) {
+            let note = change.note.trim_end_matches('.');
+            page.note(format!("Vạch đứt trước {}: {note}.", self.waves[change.before]));
+        }
+        if axis.low > 0.0 {
+            page.note(format!("Trục đứng bắt đầu từ {}.", self.unit.tick(axis.low, axis.step)));
+        }
+    }
+
+    /// All series in one plot, named at their ends; in a legend where there is no room for that.
+    fn draw_together(&self, page: &mut Page<'_>, axis: &Axis, is_phone: bool) {
+        let ends = |named: bool| -> Vec<(usize, f64, Vec<String>)> {
+            let end = |(i, s): (usize, &Series)| {
+                let last = Self::last(s)?;
+                let value = self.unit.mark(self.unit.scale(last));
+                let text = if named { format!("{} {value}", s.label) } else { value };
+                Some((i, last, END.wrap(&text, 170.0)))
+            };
+            self.series.iter().enumerate().filter_map(end).collect()
+        };
+        let height = |lines: &[String]| lines.len() as f64 * END.line_height();
+        let named = ends(true);
+        let is_named = !is_phone
+            && named.iter().map(|(_, _, lines)| height(lines)).sum::<f64>() <= TALL
+            && named.iter().all(|(_, _, lines)| lines.len() <= 4);
+        if !is_named {
+            let keys: Vec<(Key, &str)> = self
+                .series
+                .iter()
+                .enumerate()
+                .map(|(i, s)| (Key::Dot(Self::color(i)), s.label.as_str()))
+                .collect();
+            page.legend(&keys);
+        }
+        let ends = if is_named { named } else { ends(false) };
+        let end_width = ends.iter().flat_map(|e| &e.2).map(|l| END.width(l)).fold(0.0, f64::max) + 14.0;
+        let ticks = axis.ticks();
+        let tick_text: Vec<String> = ticks.iter().map(|t| self.unit.tick(*t, axis.step)).collect();
+        let gutter = tick_text.iter().map(|t| SMALL.width(t)).fold(0.0, f64::max);
+        let left = EDGE + gutter + 8.0;
+        let plot = Plot {
+            axis,
+            unit: self.unit,
+            waves: self.waves.len(),
+            across: (left + 14.0, page.right() - end_width),
+            top: page.y + 8.0,
+            bottom: page.y + 8.0 + TALL,
+        };
+        let (from, to) = plot.across;
+        for (tick, text) in ticks.iter().zip(&tick_text) {
+            let y = axis.place(*tick, plot.bottom, plot.top);
+            page.canvas.line(&[(left, y), (to, y)], GRID, 1.0);
+            page.canvas.text((EDGE + gutter, y), text, SMALL, Align::Right);
+        }
+        let runs: Vec<_> = self.series.iter().map(|s| self.runs(s)).collect();
+        for (i, runs) in runs.iter().enumerate() {
+            runs.iter().for_each(|run| plot.band(&mut page.canvas, run, Self::color(i)));
+        }
+        let mut below = vec![0; self.waves.len()];
+        for (i, (runs, series)) in runs.iter().zip(&self.series).enumerate() {
+            runs.iter().for_each(|run| plot.line(&mut page.canvas, run, Self::color(i), 2.6));
+            plot.hidden(&mut page.canvas, series, Self::color(i), &mut below);
+        }
+        plot.breaks(&mut page.canvas, &self.breaks);
+        // End labels keep apart, in the order of their values, and above the axis.
+        let mut labels: Vec<(f64, usize, &Vec<String>)> =
+            ends.iter().map(|(i, value, lines)| (plot.y(*value), *i, lines)).collect();
+        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut free = plot.top - 8.0;
+        for (y, _, lines) in &mut labels {
+            *y = y.max(free + height(lines) / 2.0);
+            free = *y + height(lines) / 2.0;
+        }
+        let mut free = plot.bottom + 6.0;
+        for (y, i, lines) in labels.into_iter().rev() {
+            let y = y.min(free - height(lines) / 2.0);
+            free = y - height(lines) / 2.0;
+            let style = Type { color: for_letters(Self::color(i)), ..END };
+            page.canvas.lines((to + 10.0, y), lines, style, Align::Left);
+        }
+        let steps = (self.waves.len() - 1).max(1) as f64;
+        let room = if self.waves.len() > 1 { (to - from) / steps } else { to - from };
+        let widest = self.waves.iter().map(|w| SMALL.width(w)).fold(0.0, f64::max) + 8.0;
+        let every = (widest / room).ceil().max(1.0) as usize;
+        for (wave, name) in self.waves.iter().enumerate().filter(|(w, _)| w % every == 0) {
+            page.canvas.text((plot.x(wave), plot.bottom + 14.0), name, SMALL, Align::Middle);
+        }
+        page.canvas.line(&[(left, plot.bottom), (to, plot.bottom)], GREY, 1.2);
+        page.y = plot.bottom + 28.0;
+    }
+
+    /// More series than colours: a small plot each, all on the same axis.
+    fn draw_apart(&self, page: &mut Page<'_>, axis: &Axis, is_phone: bool) {
+        let columns = if is_phone { 2 } else { 4 };
+        let gap = 16.0;
+        let width = (page.inner() - gap * (columns - 1) as f64) / columns as f64;
+        let ends = [axis.low, axis.high].map(|v| self.unit.tick(v, axis.step));
+        let gutter = ends.iter().map(|t| SMALL.width(t)).fold(0.0, f64::max) + 6.0;
+        for row in self.series.chunks(columns) {
+            let names: Vec<Vec<String>> = row.iter().map(|s| END.wrap(&s.label, width)).collect();
+            let tallest = names.iter().map(Vec::len).max().unwrap_or(1) as f64 * END.line_height();
+            for (i, (series, name)) in row.iter().zip(&names).enumerate() {
+                let left = EDGE + (width + gap) * i as f64;
+                let top = page.y + tallest + 6.0;
+                let value =
+                    Self::last(series).map(|v| self.unit.mark(self.unit.scale(v))).unwrap_or_default();
+                let value_width = END.width(&value) + 8.0;
+                let plot = Plot {
+                    axis,
+                    unit: self.unit,
+                    waves: self.waves.len(),
+                    across: (left + gutter + 6.0, left + width - value_width),
+                    top,
+                    bottom: top + LOW,
+                };
+                let lines = name.len() as f64 * END.line_height();
+                page.canvas.lines((left, page.y + tallest - lines / 2.0), name, END, Align::Left);
+                for (y, text) in [(plot.bottom, &ends[0]), (plot.top, &ends[1])] {
+                    page.canvas.line(&[(left + gutter, y), (left + width - value_width + 4.0, y)], GRID, 1.0);
+                    page.canvas.text((left + gutter - 5.0, y), text, SMALL, Align::Right);
+                }
+                for run in self.runs(series) {
+                    plot.band(&mut page.canvas, &run, BLUE);
+                    plot.line(&mut page.canvas, &run, BLUE, 2.0);
+                }
+                plot.hidden(&mut page.canvas, series, GREY, &mut vec![0; self.waves.len()]);
+                plot.breaks(&mut page.canvas, &self.breaks);
+                if let Some(last) = Self::last(series) {
+                    let at = (left + width, plot.y(last).clamp(plot.top, plot.bottom));
+                    page.canvas.text(at, &value, END, Align::Right);
+                } else {
+                    let middle = ((plot.across.0 + plot.across.1) / 2.0, (plot.top + plot.bottom) / 2.0);
+                    page.canvas.text(middle, "–", SMALL, Align::Middle);
+                }
+                self.name_ends(page, &plot);
+            }
+            page.y += tallest + 6.0 + LOW + 34.0;
+        }
+    }
+
+    /// First and last wave under a small plot.
+    fn name_ends(&self, page: &mut Page<'_>, plot: &Plot<'_>) {
+        let y = plot.bottom + 11.0;
+        let (Some(first), Some(last)) = (self.waves.first(), self.waves.last()) else { return };
+        let (from, to) = plot.across;
+        if self.waves.len() == 1 {
+            page.canvas.text(((from + to) / 2.0, y), first, SMALL, Align::Middle);
+        } else if SMALL.width(first) + SMALL.width(last) + 8.0 <= to - from + 12.0 {
+            page.canvas.text((from - 6.0, y), first, SMALL, Align::Left);
+            page.canvas.text((to + 6.0, y), last, SMALL, Align::Right);
+        } else {
+            page.canvas.text((to + 6.0, y), last, SMALL, Align::Right);
+        }
+    }
+}
+
 impl Chart for Trend {
     fn caption(&self) -> &Caption {
         &self.caption
@@ -86,102 +349,13 @@ impl Chart for Trend {
             page.nothing();
             return page.finish(&self.alternative_text());
         }
-        let phone = width.is_phone();
-        let color = |i: usize| -> Color { SERIES[i % SERIES.len()] };
-        if phone {
-            let keys: Vec<(Key, &str)> =
-                self.series.iter().enumerate().map(|(i, s)| (Key::Dot(color(i)), s.label.as_str())).collect();
-            page.legend(&keys);
-        }
         let axis = self.axis();
-        let tick_text: Vec<String> = axis.ticks().iter().map(|t| self.unit.tick(*t, axis.step)).collect();
-        let gutter = tick_text.iter().map(|t| SMALL.width(t)).fold(0.0, f64::max);
-        let end_style = Type { weight: Weight::Bold, ..LABEL };
-        let ends: Vec<(usize, f64, Vec<String>)> = self
-            .series
-            .iter()
-            .enumerate()
-            .filter_map(|(i, s)| {
-                let last = s.figures.iter().rev().find_map(Figure::estimate)?;
-                let value = self.unit.mark(self.unit.scale(last));
-                let text = if phone { value } else { format!("{} {value}", s.label) };
-                Some((i, last, end_style.wrap(&text, 170.0)))
-            })
-            .collect();
-        let end_width = ends.iter().flat_map(|e| &e.2).map(|l| end_style.width(l)).fold(0.0, f64::max) + 14.0;
-        let (from, to) = (EDGE + gutter + 22.0, page.right() - end_width);
-        let (top, bottom) = (page.y + 8.0, page.y + 268.0);
-        for (tick, text) in axis.ticks().iter().zip(&tick_text) {
-            let y = axis.place(*tick, bottom, top);
-            page.canvas.line(&[(EDGE + gutter + 8.0, y), (to, y)], GRID, 1.0);
-            page.canvas.text((EDGE + gutter, y), text, SMALL, Align::Right);
+        if self.series.len() > SERIES.len() {
+            self.draw_apart(&mut page, &axis, width.is_phone());
+        } else {
+            self.draw_together(&mut page, &axis, width.is_phone());
         }
-        let steps = (self.waves.len() - 1).max(1) as f64;
-        let x_of = |wave: usize| {
-            if self.waves.len() == 1 { (from + to) / 2.0 } else { from + (to - from) * wave as f64 / steps }
-        };
-        let y_of = |value: f64| axis.place(self.unit.scale(value), bottom, top);
-        for (i, series) in self.series.iter().enumerate() {
-            for run in self.runs(series) {
-                let upper = run.iter().filter_map(|(w, f)| Some((x_of(*w), y_of(f.interval()?.1))));
-                let lower = run.iter().rev().filter_map(|(w, f)| Some((x_of(*w), y_of(f.interval()?.0))));
-                let band: Vec<(f64, f64)> = upper.chain(lower).collect();
-                if run.len() > 1 && band.len() == run.len() * 2 {
-                    page.canvas.polygon(band, color(i), 0.16);
-                } else if let [(wave, figure)] = run[..]
-                    && let Some((low, high)) = figure.interval()
-                {
-                    page.canvas.line(&[(x_of(wave), y_of(low)), (x_of(wave), y_of(high))], color(i), 2.0);
-                }
-            }
-        }
-        for (i, series) in self.series.iter().enumerate() {
-            for run in self.runs(series) {
-                let points: Vec<(f64, f64)> =
-                    run.iter().filter_map(|(w, f)| Some((x_of(*w), y_of(f.estimate()?)))).collect();
-                if points.len() > 1 {
-                    page.canvas.line(&points, color(i), 2.6);
-                }
-                for point in points {
-                    page.canvas.disc(point, 4.2, color(i));
-                }
-            }
-            if series.figures.iter().any(Figure::is_hidden) {
-                page.note(HIDDEN_NOTE.replace("Ô gạch chéo", "Chỗ ngắt của đường"));
-            }
-        }
-        for change in self.breaks.iter().filter(|b| b.before > 0 && b.before < self.waves.len()) {
-            let x = (x_of(change.before - 1) + x_of(change.before)) / 2.0;
-            page.canvas.dashed(x, top, bottom, GREY, 1.4);
-            page.note(format!(
-                "Vạch đứt trước {}: {}.",
-                self.waves[change.before],
-                change.note.trim_end_matches('.')
-            ));
-        }
-        // End labels keep apart, in the order of their values.
-        let mut labels: Vec<(f64, usize, &Vec<String>)> =
-            ends.iter().map(|(i, value, lines)| (y_of(*value), *i, lines)).collect();
-        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut free = top - 8.0;
-        for (y, i, lines) in labels {
-            let height = lines.len() as f64 * end_style.line_height();
-            let middle = (y).max(free + height / 2.0);
-            free = middle + height / 2.0;
-            let style = Type { color: for_letters(color(i)), ..end_style };
-            page.canvas.lines((to + 10.0, middle), lines, style, Align::Left);
-        }
-        let room = if self.waves.len() > 1 { (to - from) / steps } else { to - from };
-        let widest = self.waves.iter().map(|w| SMALL.width(w)).fold(0.0, f64::max) + 8.0;
-        let every = (widest / room).ceil().max(1.0) as usize;
-        for (wave, name) in self.waves.iter().enumerate().filter(|(w, _)| w % every == 0) {
-            page.canvas.text((x_of(wave), bottom + 14.0), name, SMALL, Align::Middle);
-        }
-        page.canvas.line(&[(EDGE + gutter + 8.0, bottom), (to, bottom)], GREY, 1.2);
-        page.y = (bottom + 28.0).max(free);
-        if axis.low > 0.0 {
-            page.note(format!("Trục đứng bắt đầu từ {}.", self.unit.tick(axis.low, axis.step)));
-        }
+        self.notes(&mut page, &axis);
         page.finish(&self.alternative_text())
     }
 
@@ -206,5 +380,16 @@ impl Chart for Trend {
             table.notes.push(change.note.clone());
         }
         table
+    }
+
+    fn spoken(&self) -> String {
+        let rows = self.series.iter().map(|series| {
+            let waves = self.waves.iter().zip(&series.figures);
+            let values = waves.map(|(wave, f)| format!("{wave} {}", words::spoken(self.unit, f)));
+            (series.label.clone(), values.collect::<Vec<_>>().join(", "))
+        });
+        let breaks: String =
+            self.breaks.iter().map(|b| format!(". {}", b.note.trim_end_matches('.'))).collect();
+        words::listed("Biểu đồ đường qua các đợt", rows) + &breaks
     }
 }

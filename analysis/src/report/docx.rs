@@ -14,7 +14,13 @@ const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/rela
 ///
 /// Errors: [`ReportError::Picture`] for a chart that cannot be rendered.
 pub fn docx(report: &Report) -> Result<Vec<u8>, ReportError> {
-    let body = Body::write(report)?;
+    docx_with_pages(report, &[])
+}
+
+/// As [`docx`], with the page of every heading in the table of contents ([`super::heading_pages`]); where there are
+/// not as many pages as headings, the table waits for Word to fill it.
+pub fn docx_with_pages(report: &Report, pages: &[u32]) -> Result<Vec<u8>, ReportError> {
+    let body = Body::write(report, pages)?;
     let mut files = vec![
         ("[Content_Types].xml".to_owned(), content_types()),
         ("_rels/.rels".to_owned(), package_relations()),

@@ -14,6 +14,8 @@ pub(super) struct Body {
 /// Text width between the margins (30 and 20 mm on A4), in twentieths of a point and in EMU.
 const TEXT_TWIPS: usize = 9071;
 const TEXT_EMU: f64 = 5_760_000.0;
+/// Text width of a page that lies, for tables that are too wide: 20 mm on each side.
+const LYING_TWIPS: usize = 14_570;
 /// 1,140 pixels over 16 cm, 180 to the inch: crisp in print.
 const SCALE: f32 = 1.5;
 
@@ -23,10 +25,12 @@ struct Writer {
     figures: usize,
     tables: usize,
     headings: usize,
+    /// Sections ended so far: the page number is hidden on the first page of the first one only.
+    sections: usize,
 }
 
 impl Body {
-    pub fn write(report: &Report) -> Result<Self, ReportError> {
+    pub fn write(report: &Report, pages: &[u32]) -> Result<Self, ReportError> {
         let drawings: Vec<&Drawing> = report
             .blocks
             .iter()
@@ -44,7 +48,8 @@ impl Body {
                 })
             })
             .collect::<Result<_, _>>()?;
-        let mut writer = Writer { xml: String::new(), pictures, figures: 0, tables: 0, headings: 0 };
+        let mut writer =
+            Writer { xml: String::new(), pictures, figures: 0, tables: 0, headings: 0, sections: 0 };
         writer.letterhead(report);
         for block in &report.blocks {
             match block {
@@ -55,11 +60,12 @@ impl Body {
                 Block::Notice(text) => writer.paragraph("Notice", text),
                 Block::Table(table) => writer.table(table),
                 Block::Figure(drawing) => writer.figure(drawing),
-                Block::Contents => writer.contents(report),
+                Block::Contents => writer.contents(report, pages),
                 Block::PageBreak => writer.xml.push_str("<w:p><w:r><w:br w:type=\"page\"/></w:r></w:p>"),
             }
         }
         writer.closing(report);
+        let last = section(false, writer.sections == 0);
         let document = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<w:document \
              xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" \
@@ -67,19 +73,28 @@ impl Body {
              xmlns:wp=\"http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing\" \
              xmlns:a=\"http://schemas.openxmlformats.org/drawingml/2006/main\" \
              xmlns:pic=\"http://schemas.openxmlformats.org/drawingml/2006/picture\"><w:body>{}{}</w:body></w:document>",
-            writer.xml,
-            section()
+            writer.xml, last
         );
         Ok(Self { document, pictures: writer.pictures })
     }
 }
 
-/// A4 portrait; margins: top, bottom and right 20 mm, left 30 mm (both layouts allow them).
-fn section() -> &'static str {
-    "<w:sectPr><w:headerReference w:type=\"default\" r:id=\"rId4\"/><w:headerReference w:type=\"first\" r:id=\"rId5\"/>\
-     <w:footerReference w:type=\"default\" r:id=\"rId6\"/><w:footerReference w:type=\"first\" r:id=\"rId6\"/>\
-     <w:pgSz w:w=\"11906\" w:h=\"16838\"/><w:pgMar w:top=\"1134\" w:right=\"1134\" w:bottom=\"1134\" w:left=\"1701\" \
-     w:header=\"567\" w:footer=\"567\" w:gutter=\"0\"/><w:titlePg/></w:sectPr>"
+/// A4; margins upright: top, bottom and right 20 mm, left 30 mm (both layouts allow them); lying: 20 mm beside, and
+/// the binding edge on top.
+fn section(lies: bool, is_first: bool) -> String {
+    let page = if lies {
+        "<w:pgSz w:w=\"16838\" w:h=\"11906\" w:orient=\"landscape\"/><w:pgMar w:top=\"1701\" w:right=\"1134\" \
+         w:bottom=\"1134\" w:left=\"1134\" w:header=\"567\" w:footer=\"567\" w:gutter=\"0\"/>"
+    } else {
+        "<w:pgSz w:w=\"11906\" w:h=\"16838\"/><w:pgMar w:top=\"1134\" w:right=\"1134\" w:bottom=\"1134\" \
+         w:left=\"1701\" w:header=\"567\" w:footer=\"567\" w:gutter=\"0\"/>"
+    };
+    let first = if is_first { "<w:titlePg/>" } else { "" };
+    format!(
+        "<w:sectPr><w:headerReference w:type=\"default\" r:id=\"rId4\"/><w:headerReference w:type=\"first\" \
+         r:id=\"rId5\"/><w:footerReference w:type=\"default\" r:id=\"rId6\"/><w:footerReference w:type=\"first\" \
+         r:id=\"rId6\"/>{page}{first}</w:sectPr>"
+    )
 }
 
 fn run(text: &str, properties: &str) -> String {
@@ -114,6 +129,18 @@ fn rule(indent: u32) -> String {
     )
 }
 
+/// A name on one line, or parted at the space nearest its middle where it has more letters than fit.
+fn halves(name: &str, most: usize) -> Vec<&str> {
+    if name.chars().count() <= most {
+        return vec![name];
+    }
+    let middle = name.len() / 2;
+    match name.match_indices(' ').map(|(at, _)| at).min_by_key(|at| at.abs_diff(middle)) {
+        Some(at) => vec![&name[..at], &name[at + 1..]],
+        None => vec![name],
+    }
+}
+
 impl Writer {
     fn paragraph(&mut self, style: &str, text: &str) {
         self.xml
@@ -143,11 +170,18 @@ impl Writer {
         let [heading_size, parent_size, body_size, small_size, ..] = front.sizes();
         let (heading, motto) = front.heading();
         let bold = "<w:b/><w:bCs/>";
+        // The State's name is long, the Party's bodies are.
+        let w_left = TEXT_TWIPS * if motto.is_some() { 42 } else { 46 } / 100;
+        let w_right = TEXT_TWIPS - w_left;
         let mut left = String::new();
-        if !front.parent_body.is_empty() {
-            left.push_str(&centered(&run(&front.parent_body.to_uppercase(), &sized(parent_size, ""))));
+        for (name, size, weight) in
+            [(&front.parent_body, parent_size, ""), (&front.issuing_body, body_size, bold)]
+        {
+            let name = name.to_uppercase();
+            for line in halves(&name, w_left / (size as usize * 15)).into_iter().filter(|l| !l.is_empty()) {
+                left.push_str(&centered(&run(line, &sized(size, weight))));
+            }
         }
-        left.push_str(&centered(&run(&front.issuing_body.to_uppercase(), &sized(body_size, bold))));
         if motto.is_none() {
             left.push_str(&centered(&run("*", &sized(small_size, ""))));
         } else {
@@ -162,9 +196,6 @@ impl Writer {
             right.push_str(&rule(380));
         }
         right.push_str(&centered(&run(&front.place_and_date, &sized(small_size, "<w:i/><w:iCs/>"))));
-        // The State's name is long, the Party's bodies are.
-        let w_left = TEXT_TWIPS * if motto.is_some() { 42 } else { 46 } / 100;
-        let w_right = TEXT_TWIPS - w_left;
         let cell = |width: usize, content: &str| {
             format!("<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/></w:tcPr>{content}</w:tc>")
         };
@@ -189,13 +220,14 @@ impl Writer {
     }
 
     /// Entries are written out with fields for their pages, so that the table is whole before Word renews it.
-    fn contents(&mut self, report: &Report) {
+    fn contents(&mut self, report: &Report, pages: &[u32]) {
         self.paragraph("ContentsTitle", "MỤC LỤC");
         let headings: Vec<(u8, &String)> = report
             .blocks
             .iter()
             .filter_map(|b| if let Block::Heading(level, text) = b { Some((*level, text)) } else { None })
             .collect();
+        let known = pages.len() == headings.len();
         let shown: Vec<(usize, u8, &String)> = headings
             .into_iter()
             .enumerate()
@@ -210,12 +242,13 @@ impl Writer {
             } else {
                 ""
             };
+            let page = if known { pages[id - 1].to_string() } else { "…".to_owned() };
             let end = if at + 1 == last { "<w:r><w:fldChar w:fldCharType=\"end\"/></w:r>" } else { "" };
             self.xml.push_str(&format!(
                 "<w:p><w:pPr><w:pStyle w:val=\"TOC{level}\"/></w:pPr>{begin}<w:hyperlink w:anchor=\"_Toc{id:06}\" \
                  w:history=\"1\">{}<w:r><w:tab/></w:r>{}</w:hyperlink>{end}</w:p>",
                 run(text, ""),
-                field(&format!("PAGEREF _Toc{id:06} \\h"), "…"),
+                field(&format!("PAGEREF _Toc{id:06} \\h"), &page),
             ));
         }
     }
@@ -237,10 +270,31 @@ impl Writer {
         ));
     }
 
+    /// Ends the section so far; an empty paragraph carries what it looks like.
+    fn end_section(&mut self, lies: bool) {
+        let section = section(lies, self.sections == 0);
+        self.sections += 1;
+        self.xml.push_str(&format!(
+            "<w:p><w:pPr><w:spacing w:before=\"0\" w:after=\"0\" w:line=\"20\" w:lineRule=\"exact\"/>{section}</w:pPr></w:p>"
+        ));
+    }
+
+    /// A table whose words need more than the upright page has gets a lying page of its own.
     fn table(&mut self, table: &SafeTable) {
+        let lies = columns(table).iter().map(|c| c.least).sum::<usize>() > TEXT_TWIPS;
+        if lies {
+            self.end_section(false);
+        }
+        self.upright_or_lying_table(table, if lies { LYING_TWIPS } else { TEXT_TWIPS });
+        if lies {
+            self.end_section(true);
+        }
+    }
+
+    fn upright_or_lying_table(&mut self, table: &SafeTable, width: usize) {
         self.tables += 1;
         self.caption("Bảng", self.tables, &table.title);
-        let widths = column_widths(table);
+        let widths = column_widths(table, width);
         let grid: String = widths.iter().map(|w| format!("<w:gridCol w:w=\"{w}\"/>")).collect();
         let mut rows = String::new();
         let cell = |width: usize, style: &str, text: &str, shade: &str| {
@@ -266,7 +320,7 @@ impl Writer {
             rows.push_str(&format!("<w:tr><w:trPr><w:cantSplit/></w:trPr>{line}</w:tr>"));
         }
         self.xml.push_str(&format!(
-            "<w:tbl><w:tblPr><w:tblStyle w:val=\"TableGrid\"/><w:tblW w:w=\"{TEXT_TWIPS}\" w:type=\"dxa\"/><w:tblLayout \
+            "<w:tbl><w:tblPr><w:tblStyle w:val=\"TableGrid\"/><w:tblW w:w=\"{width}\" w:type=\"dxa\"/><w:tblLayout \
              w:type=\"fixed\"/><w:tblLook w:val=\"0420\" w:firstRow=\"1\" w:lastRow=\"0\" w:firstColumn=\"0\" \
              w:lastColumn=\"0\" w:noHBand=\"0\" w:noVBand=\"1\"/></w:tblPr><w:tblGrid>{grid}</w:tblGrid>{rows}</w:tbl>"
         ));
@@ -338,26 +392,59 @@ impl Writer {
     }
 }
 
-/// Columns share the width by their longest words and texts.
-fn column_widths(table: &SafeTable) -> Vec<usize> {
-    let count = table.columns.len().max(1);
-    let mut wish: Vec<f64> = table
+/// What a column needs, in twentieths of a point: for its longest word, and for its longest text on one line.
+struct Needs {
+    least: usize,
+    wish: usize,
+}
+
+/// Width of a text in Times New Roman of 11 points, in twentieths of a point, nearly.
+fn width(text: &str) -> usize {
+    let letter = |c: char| match c {
+        '%' | 'm' | 'w' | 'M' | 'W' => 190,
+        'i' | 'l' | 't' | 'j' | 'f' | '.' | ',' | ';' | ':' | '(' | ')' | '[' | ']' | '-' | ' ' => 75,
+        c if c.is_uppercase() => 155,
+        _ => 112,
+    };
+    text.chars().map(letter).sum()
+}
+
+fn columns(table: &SafeTable) -> Vec<Needs> {
+    // With the margins of a cell and its lines.
+    let margins = 200;
+    let longest_word = |text: &str| text.split_whitespace().map(width).max().unwrap_or(0);
+    let mut all: Vec<Needs> = table
         .columns
         .iter()
-        .map(|head| {
-            let longest = head.split_whitespace().map(|w| w.chars().count()).max().unwrap_or(1);
-            longest.max(head.chars().count() / 3) as f64 + 1.0
+        .map(|head| Needs {
+            // Heads are bold.
+            least: longest_word(head) * 11 / 10 + margins,
+            wish: width(head).min(2_800) + margins,
         })
         .collect();
-    wish.resize(count, 1.0);
     for row in table.rows() {
-        for (cell, wish) in row.iter().zip(&mut wish) {
-            let length = cells::written(cell).chars().count() as f64;
-            *wish = wish.max(length.min(30.0)).max(5.0);
+        for (cell, needs) in row.iter().zip(&mut all) {
+            let text = cells::written(cell);
+            // A figure is one word: an interval is not parted.
+            let word = if cells::is_number(cell) { width(&text) } else { longest_word(&text) };
+            needs.least = needs.least.max(word.min(4_500) + margins);
+            needs.wish = needs.wish.max(width(&text).min(6_500) + margins);
         }
     }
-    let sum: f64 = wish.iter().sum::<f64>().max(1.0);
-    wish.iter().map(|w| (w / sum * TEXT_TWIPS as f64) as usize).collect()
+    all.iter_mut().for_each(|needs| needs.wish = needs.wish.max(needs.least));
+    all
+}
+
+/// Every column gets what its longest word needs, and of what is left a share by its wish.
+fn column_widths(table: &SafeTable, width: usize) -> Vec<usize> {
+    let all = columns(table);
+    let least: usize = all.iter().map(|c| c.least).sum();
+    let wish: usize = all.iter().map(|c| c.wish).sum();
+    if least >= width || wish == least {
+        return all.iter().map(|c| c.least * width / least.max(1)).collect();
+    }
+    let left = width - least;
+    all.iter().map(|c| c.least + (c.wish - c.least) * left / (wish - least)).collect()
 }
 
 /// Width and height from the PNG's header chunk.

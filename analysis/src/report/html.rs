@@ -20,15 +20,35 @@ pub fn html(report: &Report) -> String {
         .label
         .as_deref()
         .map_or(String::new(), |label| format!("<p class=\"label\" role=\"note\">{}</p>\n", escape(label)));
+    // Under every printed page, also of a lying one.
+    let running = front.label.as_deref().map_or(String::new(), |label| {
+        format!(
+            "@media print {{ @page {{ @bottom-center {{ content: {}; color: #9a4a00; font: 600 9.5pt \"Be Vietnam \
+             Pro\", sans-serif; }} }} }}\n",
+            css_text(label)
+        )
+    });
     format!(
         "<!DOCTYPE html>\n<html lang=\"vi\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n\
-         <title>{title}</title>\n<style>\n{fonts}{STYLE}</style>\n</head>\n<body>\n{label}<main>\n{body}</main>\n\
+         <title>{title}</title>\n<style>\n{fonts}{STYLE}{running}</style>\n</head>\n<body>\n{label}<main>\n{body}</main>\n\
          </body>\n</html>\n",
         title = escape(&format!("{} {}", front.kind, front.about)),
         fonts = fonts(),
         body = page.text,
     )
+}
+
+/// A text between quotation marks of CSS, safe inside a style element.
+fn css_text(text: &str) -> String {
+    let mut safe = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' | '<' | '>' | '&' | '\n' | '\r' => safe.push_str(&format!("\\{:x} ", c as u32)),
+            c => safe.push(c),
+        }
+    }
+    safe + "\""
 }
 
 pub(crate) fn fonts() -> String {
@@ -167,8 +187,10 @@ impl Page {
 
     fn table(&mut self, table: &SafeTable) {
         self.tables += 1;
+        // Very many columns are printed on a lying page.
+        let class = if table.columns.len() > 9 { "table wide" } else { "table" };
         self.text.push_str(&format!(
-            "<div class=\"table\">\n<table>\n<caption>Bảng {}. {}</caption>\n<thead>\n<tr>",
+            "<div class=\"{class}\">\n<table>\n<caption>Bảng {}. {}</caption>\n<thead>\n<tr>",
             self.tables,
             escape(&table.title)
         ));

@@ -5,6 +5,7 @@
 
 mod annual;
 pub mod cells;
+mod contents;
 mod docx;
 mod docx_body;
 mod front;
@@ -13,7 +14,8 @@ mod pack;
 pub mod sentences;
 
 pub use annual::{AnnualInput, Disposition, Fieldwork, Section, Statement, annual};
-pub use docx::docx;
+pub use contents::heading_pages;
+pub use docx::{docx, docx_with_pages};
 pub use front::{Front, Layout, Signature};
 pub(crate) use html::fonts;
 pub use html::html;

@@ -1,141 +1,13 @@
-//! Charts: whole labels, nothing beyond the edge, hidden figures hidden, the same bytes each time.
+//! Charts: hidden figures hidden, axes honest, maps read from what callers have, the same bytes each time.
 
-use crate::figures::{figure, figures, row};
+use crate::chart_cases::{self, Case, dots, each, likert, trend};
+use crate::figures::{figure, row};
 use analysis::charts::{
-    BarGroup, Break, Caption, Chart, DotInterval, DotRow, Funnel, GroupedBars, Histogram, Likert, LikertRow,
-    Order, Pyramid, PyramidBand, Series, Stage, Trend, Unit, Width, numerals, png,
+    Break, Caption, Chart, EstimateMap, Likert, LikertRow, MapArea, Outline, Places, Tile, TileError, Trend,
+    Unit, Width, numerals, png,
 };
-use analysis::disclosure::{Figure, Rules, SafeBins, gate};
-use resvg::usvg::{self, roxmltree};
-use std::sync::LazyLock;
-
-const LONG: &str = "Mức độ hài lòng với việc giải quyết thủ tục hành chính, bồi thường, hỗ trợ và bố trí tái định cư \
-                    của người dân ở các thôn đặc biệt khó khăn vùng biên giới";
-const REGULAR: &[u8] = include_bytes!("../../fonts/BeVietnamPro-Regular.ttf");
-const SEMIBOLD: &[u8] = include_bytes!("../../fonts/BeVietnamPro-SemiBold.ttf");
-
-static OPTIONS: LazyLock<usvg::Options<'static>> = LazyLock::new(|| {
-    let mut options = usvg::Options { font_family: "Be Vietnam Pro".into(), ..Default::default() };
-    options.fontdb_mut().load_font_data(REGULAR.to_vec());
-    options.fontdb_mut().load_font_data(SEMIBOLD.to_vec());
-    options
-});
-
-fn caption() -> Caption {
-    Caption {
-        title: format!("Phát hiện: {LONG}"),
-        subtitle: "Câu hỏi và đối tượng".into(),
-        source: "Nguồn: khảo sát; n = 1.912".into(),
-        synthetic: Some("DỮ LIỆU MÔ PHỎNG – chỉ phạm vi tỉnh Hà Giang cũ".into()),
-    }
-}
-
-/// A long label; where there are very many rows, one of a few words, to be quick.
-fn label(rows: usize, i: usize) -> String {
-    if rows > 10 { format!("Dân tộc thiểu số rất ít người {i}") } else { format!("{LONG} {i}") }
-}
-
-fn hidden() -> Figure {
-    figure(0.5, 0.1, 12)
-}
-
-fn likert(rows: usize) -> Likert {
-    Likert {
-        caption: caption(),
-        scale: ["Rất không hài lòng", "Không hài lòng", "Bình thường", "Hài lòng", "Rất hài lòng"]
-            .map(String::from)
-            .to_vec(),
-        rows: (0..rows)
-            .map(|i| LikertRow {
-                label: label(rows, i),
-                figures: figures(&[0.1, 0.2, 0.2, 0.3, 0.15], 1912),
-                aside: Some(figure(0.05, 0.01, 1912)),
-            })
-            .collect(),
-        aside: Some("Không biết, không trả lời".into()),
-    }
-}
-
-fn dots(rows: usize) -> DotInterval {
-    DotInterval {
-        caption: caption(),
-        unit: Unit::Percent,
-        rows: (0..rows)
-            .map(|i| DotRow {
-                label: label(rows, i),
-                figure: if i == 2 { hidden() } else { figure(0.3 + 0.01 * i as f64, 0.05, 40 + 20 * i) },
-                truth: Some(0.4),
-            })
-            .collect(),
-        order: Order::Descending,
-        overall: Some(("Toàn địa bàn".into(), figure(0.5, 0.02, 1912))),
-        truth_label: Some("Giá trị thật".into()),
-    }
-}
-
-fn bars(groups: usize) -> GroupedBars {
-    GroupedBars {
-        caption: caption(),
-        unit: Unit::Percent,
-        series: vec!["Nam".into(), "Nữ".into()],
-        groups: (0..groups)
-            .map(|i| BarGroup { label: label(groups, i), figures: vec![figure(0.4, 0.1, 60), hidden()] })
-            .collect(),
-    }
-}
-
-fn funnel(stages: usize) -> Funnel {
-    let stage =
-        |i: usize| Stage { label: label(stages, i), cases: 1920 - 30 * i as u64, lost: label(stages, i) };
-    Funnel { caption: caption(), stages: (0..stages).map(stage).collect() }
-}
-
-fn pyramid(bands: usize) -> Pyramid {
-    let band = |i: usize| PyramidBand {
-        label: format!("{}–{}", 18 + i, 19 + i),
-        sample: [figure(0.1, 0.01, 1912), hidden()],
-        population: [0.09, 0.12],
-    };
-    Pyramid {
-        caption: caption(),
-        sides: ["Nam".into(), "Nữ".into()],
-        bands: (0..bands).map(band).collect(),
-        sample_label: "Mẫu".into(),
-        population_label: "Dân số".into(),
-    }
-}
-
-fn trend(waves: usize) -> Trend {
-    let line = |level: f64| (0..waves).map(|i| figure(level + 0.002 * i as f64, 0.02, 1900)).collect();
-    Trend {
-        caption: caption(),
-        unit: Unit::Percent,
-        waves: (0..waves).map(|i| (2023 + i).to_string()).collect(),
-        series: vec![
-            Series { label: LONG.into(), figures: line(0.70) },
-            Series { label: "Công an xã".into(), figures: line(0.705) },
-        ],
-        breaks: vec![Break { before: 1, note: "Địa giới thay đổi".into() }],
-    }
-}
-
-fn histogram(values: usize) -> Histogram {
-    let values: Vec<f64> = (0..values).map(|i| 100.0 + (i * i % 977) as f64).collect();
-    Histogram { caption: caption(), bins: SafeBins::of(&values, 20, &Rules::default()), measure: LONG.into() }
-}
-
-/// One chart of each kind with so many rows.
-fn each(rows: usize) -> Vec<(&'static str, Box<dyn Chart>)> {
-    vec![
-        ("likert", Box::new(likert(rows))),
-        ("dots", Box::new(dots(rows))),
-        ("bars", Box::new(bars(rows))),
-        ("funnel", Box::new(funnel(rows))),
-        ("pyramid", Box::new(pyramid(rows))),
-        ("trend", Box::new(trend(rows))),
-        ("histogram", Box::new(histogram(rows * 60))),
-    ]
-}
+use analysis::disclosure::{Rules, SafeBins, gate};
+use resvg::usvg::roxmltree;
 
 fn texts(svg: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(svg).expect("well-formed");
@@ -146,67 +18,18 @@ fn texts(svg: &str) -> Vec<String> {
         .collect()
 }
 
-/// Names of what reaches beyond the drawing, measured by another program than the one that placed it.
-fn beyond_the_edge(svg: &str) -> Vec<String> {
-    let tree = usvg::Tree::from_str(svg, &OPTIONS).expect("an SVG");
-    let mut found = Vec::new();
-    for node in tree.root().children().iter().flat_map(|n| match n {
-        usvg::Node::Group(group) => group.children().to_vec(),
-        other => vec![other.clone()],
-    }) {
-        let place = node.abs_bounding_box();
-        let text = if let usvg::Node::Text(text) = &node {
-            text.chunks().iter().map(|c| c.text().to_owned()).collect()
-        } else {
-            format!("{place:?}")
-        };
-        let (width, height) = (tree.size().width() + 0.5, tree.size().height() + 0.5);
-        if place.left() < -0.5 || place.top() < -0.5 || place.right() > width || place.bottom() > height {
-            found.push(text);
-        }
-    }
-    found
-}
-
 #[test]
 fn the_same_chart_gives_the_same_bytes() {
     for width in [Width::Page, Width::Phone] {
-        for ((kind, first), (_, second)) in each(4).iter().zip(each(4)) {
+        for ((kind, first), (_, second)) in each(Case::Hidden).iter().zip(each(Case::Hidden)) {
             assert_eq!(first.svg(width), second.svg(width), "{kind}");
         }
     }
 }
 
 #[test]
-fn nothing_reaches_beyond_the_edge_with_none_one_and_54_rows() {
-    let moved = dots(1).svg(Width::Page).replacen("<text x=\"160\"", "<text x=\"7000\"", 1);
-    assert!(!beyond_the_edge(&moved).is_empty(), "a text that is moved out is found");
-    for rows in [0, 1, 54] {
-        for (kind, chart) in each(rows) {
-            for width in [Width::Page, Width::Phone] {
-                let beyond = beyond_the_edge(&chart.svg(width));
-                assert!(beyond.is_empty(), "{kind}, {rows} rows, {width:?}: {beyond:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn long_labels_are_wrapped_and_no_word_is_lost() {
-    for (kind, chart) in each(3) {
-        for width in [Width::Page, Width::Phone] {
-            let all = texts(&chart.svg(width)).join(" ");
-            if kind != "pyramid" {
-                assert!(all.contains(LONG), "{kind} {width:?}: {all}");
-            }
-            assert!(all.contains(&format!("Phát hiện: {LONG}")), "{kind} {width:?} lost words of its title");
-        }
-    }
-}
-
-#[test]
 fn an_empty_chart_says_that_it_is_empty() {
-    for (kind, chart) in each(0) {
+    for (kind, chart) in each(Case::Empty) {
         assert!(chart.svg(Width::Page).contains("Không có số liệu"), "{kind}");
         assert!(chart.table().rows().len() <= 1, "{kind}");
     }
@@ -214,7 +37,7 @@ fn an_empty_chart_says_that_it_is_empty() {
 
 #[test]
 fn a_hidden_row_is_hatched_and_its_number_is_nowhere() {
-    let mut chart = dots(2);
+    let mut chart = dots(Case::Long);
     chart.rows[0].figure = figure(0.7777, 0.1111, 12);
     let svg = chart.svg(Width::Page);
     assert!(svg.contains("Ô gạch chéo"));
@@ -246,14 +69,14 @@ fn a_likert_item_with_one_hidden_answer_shows_none_and_no_base() {
 
 #[test]
 fn a_small_base_is_drawn_hollow_and_said_to_be_small() {
-    let svg = dots(1).svg(Width::Page);
+    let svg = dots(Case::Hidden).svg(Width::Page);
     assert!(svg.contains("cần thận trọng"));
     assert!(svg.contains("fill=\"none\" stroke=\"#5B646D\""), "a ring");
 }
 
 #[test]
 fn an_axis_that_does_not_start_at_zero_says_so() {
-    let mut chart = dots(1);
+    let mut chart = dots(Case::One);
     chart.rows[0].figure = figure(0.82, 0.02, 1900);
     chart.rows[0].truth = None;
     chart.overall = None;
@@ -263,12 +86,29 @@ fn an_axis_that_does_not_start_at_zero_says_so() {
 #[test]
 fn lines_of_a_trend_stop_at_a_break() {
     let lines = |chart: &Trend| chart.svg(Width::Page).matches("stroke-width=\"26\"").count();
-    let mut chart = trend(4);
+    let mut chart = trend(Case::Long);
     chart.breaks.clear();
-    assert_eq!(lines(&chart), 2);
+    assert_eq!(lines(&chart), 3);
     chart.breaks.push(Break { before: 2, note: "Câu hỏi thay đổi".into() });
-    assert_eq!(lines(&chart), 4);
+    assert_eq!(lines(&chart), 6);
     assert!(chart.svg(Width::Page).contains("Câu hỏi thay đổi"));
+}
+
+/// The second series lacks one wave of five: a line to it, none across it, and one after it, beside a break.
+#[test]
+fn a_wave_held_back_parts_the_line_and_is_hatched_on_the_axis() {
+    let mut chart = trend(Case::Hidden);
+    chart.breaks.clear();
+    chart.series.truncate(2);
+    let svg = chart.svg(Width::Page);
+    assert_eq!(svg.matches("stroke-width=\"26\"").count(), 3);
+    assert!(svg.contains("Ô gạch chéo trên trục: số liệu không công bố."));
+}
+
+#[test]
+fn more_series_than_colours_get_a_small_plot_each() {
+    let svg = trend(Case::Groups).svg(Width::Page);
+    assert_eq!(texts(&svg).iter().filter(|t| *t == "2027").count(), 54);
 }
 
 /// 100 equal values and 3 far ones: the far ones join a class of at least ten.
@@ -284,8 +124,7 @@ fn classes_of_a_histogram_hold_at_least_ten_respondents() {
 
 #[test]
 fn png_is_rendered_with_the_embedded_font() {
-    let chart = dots(3);
-    let svg = chart.svg(Width::Page);
+    let svg = dots(Case::Hidden).svg(Width::Page);
     let picture = png(&svg, 2.0).expect("a picture");
     assert_eq!(&picture[..8], b"\x89PNG\r\n\x1a\n");
     assert_eq!(u32::from_be_bytes(picture[16..20].try_into().expect("four bytes")), 1520);
@@ -298,11 +137,14 @@ fn png_is_rendered_with_the_embedded_font() {
 
 #[test]
 fn a_chart_speaks_to_those_who_do_not_see_it() {
-    let svg = likert(1).svg(Width::Page);
+    let svg = likert(Case::Long).svg(Width::Page);
     let document = roxmltree::Document::parse(&svg).expect("well-formed");
     let root = document.root_element();
     assert_eq!(root.attribute("role"), Some("img"));
-    assert!(root.children().any(|n| n.has_tag_name("title") && n.text().is_some_and(|t| t.contains(LONG))));
+    assert!(
+        root.children()
+            .any(|n| n.has_tag_name("title") && n.text().is_some_and(|t| t.contains(chart_cases::LONG)))
+    );
 }
 
 #[test]
@@ -313,4 +155,108 @@ fn numbers_are_written_the_vietnamese_way() {
     assert_eq!(numerals::whole(854679), "854.679");
     assert_eq!(numerals::percent(0.342, 1), "34,2%");
     assert_eq!(numerals::decimal(f64::NAN, 1), "–");
+}
+
+fn area(code: &str, estimate: f64, half: f64) -> MapArea {
+    let figure = figure(estimate, half, 600);
+    MapArea { code: code.into(), name: format!("Huyện {code} cũ"), figure, units: Vec::new() }
+}
+
+fn tiles(csv: &str) -> Result<Vec<Tile>, TileError> {
+    Tile::read(csv, "o.csv")
+}
+
+/// The whole is 56–60%: 44 [41; 47] is below it, 70 [66; 74] above, 60 [57; 63] is not told apart from it.
+#[test]
+fn areas_apart_from_the_whole_beyond_their_errors_get_a_triangle() {
+    let map = |areas: Vec<MapArea>| EstimateMap {
+        caption: Caption::default(),
+        unit: Unit::Percent,
+        areas,
+        places: Places::Tiles(tiles("code,column,row\n01,1,1\n02,2,1\n03,2,2\n").expect("a grid")),
+        overall: Some(("toàn tỉnh".into(), figure(0.58, 0.02, 1900))),
+    };
+    let all = map(vec![area("01", 0.44, 0.03), area("02", 0.70, 0.04), area("03", 0.60, 0.03)]);
+    let svg = all.svg(Width::Page);
+    let words = texts(&svg).join(" ");
+    assert!(words.contains("cao hơn toàn tỉnh (58%) ngoài sai số"), "{words}");
+    assert!(words.contains("thấp hơn toàn tỉnh (58%) ngoài sai số"), "{words}");
+    assert!(
+        words.contains("[41; 47]") && words.contains("[66; 74]") && words.contains("[57; 63]"),
+        "{words}"
+    );
+    // Two of the areas and two keys of the legend.
+    let triangles = |svg: &str| svg.matches("<polygon").count() - 3;
+    assert_eq!(triangles(&svg), 4);
+    let none = map(vec![area("01", 0.57, 0.03), area("02", 0.59, 0.04), area("03", 0.60, 0.03)]);
+    assert_eq!(triangles(&none.svg(Width::Page)), 0);
+}
+
+#[test]
+fn an_area_without_a_place_on_the_map_is_listed_below_it() {
+    let map = EstimateMap {
+        caption: Caption::default(),
+        unit: Unit::Percent,
+        areas: vec![area("01", 0.44, 0.03), area("99", 0.71, 0.04)],
+        places: Places::Tiles(tiles("code,column,row\n01,1,1\n").expect("a grid")),
+        overall: None,
+    };
+    let words = texts(&map.svg(Width::Phone)).join(" ");
+    assert!(words.contains("Huyện 99 cũ") && words.contains("71% [67; 75]"), "{words}");
+    assert!(words.contains("không nằm trên bản đồ này"), "{words}");
+}
+
+#[test]
+fn a_grid_of_tiles_keeps_leading_zeros_and_names_what_is_wrong_with_it() {
+    let read = tiles("row,code,column\n2,026,3\n").expect("a grid");
+    assert_eq!(read, [Tile { code: "026".into(), column: 2, row: 1 }]);
+    let message = |csv: &str| tiles(csv).expect_err("a fault").to_string();
+    assert!(
+        message("code,column,row\n01,1,1\n02,1,1\n").contains("line 3: the place of `02` is taken by `01`")
+    );
+    assert!(message("code,column,row\n01,0,1\n").contains("line 2: give a code, and column and row"));
+    assert!(message("code,column,row\n01,1.5,1\n").contains("line 2"));
+    assert!(message("code,column\n01,1\n").contains("no column `row`"));
+}
+
+/// Five areas of two parents in three columns: 3 + 1 of the first, then a new row.
+#[test]
+fn a_grid_from_the_area_tree_begins_a_row_for_each_parent() {
+    let codes = |list: &[&str]| list.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
+    let (first, second) = (codes(&["1", "2", "3", "4"]), codes(&["5"]));
+    let places: Vec<(usize, usize)> =
+        Tile::listed([first.as_slice(), &second], 3).iter().map(|t| (t.column, t.row)).collect();
+    assert_eq!(places, [(0, 0), (1, 0), (2, 0), (0, 1), (0, 2)]);
+}
+
+/// A polygon, an area of two islands, and a point, which is no area.
+#[test]
+fn outlines_are_read_from_polygons_and_areas_of_several_parts() {
+    let square = |x: f64| format!("[[{x},0],[{},0],[{},1],[{x},1],[{x},0]]", x + 1.0, x + 1.0);
+    let feature = |code: &str, kind: &str, coordinates: &str| {
+        format!(
+            "{{\"properties\":{{\"code\":\"{code}\",\"name\":\"Xã {code}\"}},\"geometry\":{{\"type\":\"{kind}\",\
+             \"coordinates\":{coordinates}}}}}"
+        )
+    };
+    let geojson = format!(
+        "{{\"features\":[{},{},{}]}}",
+        feature("01", "Polygon", &format!("[{}]", square(0.0))),
+        feature("02", "MultiPolygon", &format!("[[{}],[{}]]", square(2.0), square(4.0))),
+        feature("03", "Point", "[1,1]"),
+    );
+    let outlines = Outline::read(&geojson).expect("outlines");
+    let codes: Vec<&str> = outlines.iter().map(|o| o.code.as_str()).collect();
+    assert_eq!(codes, ["01", "02", "02"]);
+    assert_eq!(outlines[2].middle(), (4.5, 0.5));
+}
+
+#[test]
+fn labels_on_outlines_that_are_too_small_become_numbers_with_a_list() {
+    let wide = chart_cases::outline_map(Case::Hidden).svg(Width::Page);
+    assert!(!texts(&wide).contains(&"1".to_owned()), "there is room for names");
+    let narrow = texts(&chart_cases::outline_map(Case::Groups).svg(Width::Phone));
+    for number in 1..=54 {
+        assert_eq!(narrow.iter().filter(|t| **t == number.to_string()).count(), 2, "{number}: map and list");
+    }
 }

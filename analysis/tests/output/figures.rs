@@ -24,7 +24,3 @@ pub fn figure(estimate: f64, half: f64, n: usize) -> Figure {
     let rows = [row("one", estimate, half, n)];
     gate(&rows, &Rules::default()).expect("no crossing")[0].figure().clone()
 }
-
-pub fn figures(estimates: &[f64], n: usize) -> Vec<Figure> {
-    estimates.iter().map(|e| figure(*e, 0.02, n)).collect()
-}

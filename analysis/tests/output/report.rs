@@ -1,15 +1,17 @@
 //! The annual assessment: sentences, DOCX, HTML.
 
+use crate::chart_cases::{Case, each};
 use crate::figures::figure;
 use analysis::charts::{Caption, DotInterval, DotRow, Order, Unit};
-use analysis::disclosure::Figure;
+use analysis::disclosure::{Cell, Figure, SafeTable};
 use analysis::estimation::result::DesignSummary;
 use analysis::report::{
-    AnnualInput, Block, Disposition, Fieldwork, Front, Layout, Report, Section, Signature, Statement, annual,
-    docx, html, sentences,
+    AnnualInput, Block, Disposition, Drawing, Fieldwork, Front, Layout, Report, Section, Signature,
+    Statement, annual, docx, html, sentences,
 };
 use resvg::usvg::roxmltree;
 use std::io::Read as _;
+use std::sync::LazyLock;
 
 const LABEL: &str = "DỮ LIỆU MÔ PHỎNG – chỉ phạm vi tỉnh Hà Giang cũ";
 
@@ -94,6 +96,46 @@ fn report(layout: Layout) -> Report {
         tables: vec![],
         provenance: vec![("answers.csv".into(), "9f86d081".repeat(8))],
     })
+}
+
+/// A report with every kind of block and of chart, a wide table among them.
+pub fn large(layout: Layout) -> Report {
+    let mut large = report(layout);
+    for (i, (kind, chart)) in each(Case::Hidden).into_iter().enumerate() {
+        large.blocks.push(Block::Heading(1 + (i % 3) as u8, format!("{}. Phần về {kind}", i + 1)));
+        large.blocks.push(Block::Paragraph(
+            "Một đoạn văn để mục có nội dung, dài hơn một dòng của trang in. ".repeat(4),
+        ));
+        large.blocks.push(Block::Figure(Drawing::of(chart.as_ref())));
+        large.blocks.push(Block::Table(chart.table()));
+    }
+    let mut wide = SafeTable::new("Bảng rất rộng", (0..16).map(|i| format!("Chỉ tiêu {i}")));
+    for name in ["Hoàng Su Phì cũ", "Vị Xuyên cũ"] {
+        let mut row = vec![Cell::text(name)];
+        row.resize(16, Cell::ShareInterval(figure(0.61, 0.02, 900)));
+        wide.push(row);
+    }
+    large.blocks.push(Block::Table(wide));
+    large.blocks.push(Block::Items(vec!["Một việc.".into(), "Hai việc.".into()]));
+    large
+}
+
+/// The document of [`large`], made once for all tests.
+pub fn large_docx(layout: Layout) -> &'static [u8] {
+    static DOCUMENTS: LazyLock<[Vec<u8>; 2]> =
+        LazyLock::new(|| [Layout::Party, Layout::State].map(|l| docx(&large(l)).expect("a document")));
+    &DOCUMENTS[usize::from(layout == Layout::State)]
+}
+
+#[test]
+fn a_table_too_wide_for_the_page_gets_a_lying_one() {
+    let upright = part(&docx(&report(Layout::Party)).expect("a document"), "word/document.xml");
+    assert_eq!(upright.matches("<w:sectPr>").count(), 1);
+    let text = part(large_docx(Layout::Party), "word/document.xml");
+    assert_eq!(text.matches("w:orient=\"landscape\"").count(), 1);
+    assert_eq!(text.matches("<w:sectPr>").count(), 3);
+    assert_eq!(text.matches("<w:titlePg/>").count(), 1, "only the first page has no number");
+    assert!(html(&large(Layout::Party)).contains("<div class=\"table wide\">"));
 }
 
 #[test]
@@ -199,7 +241,9 @@ fn the_document_has_headings_contents_captions_and_alternative_text() {
     {
         assert!(text.contains(needed), "{needed}");
     }
-    assert!(text.contains("descr=\"Phần lớn hài lòng &quot;nhất&quot;\""));
+    assert!(text.contains(
+        "descr=\"Phần lớn hài lòng &quot;nhất&quot;. Biểu đồ điểm và khoảng tin cậy. A: 60% [55; 65]; B: không công bố.\""
+    ));
     assert!(part(&bytes, "word/styles.xml").contains("Times New Roman"));
 }
 
@@ -209,16 +253,27 @@ fn the_label_stands_on_every_page_of_both_forms() {
     let bytes = docx(&report).expect("a document");
     assert!(part(&bytes, "word/footer.xml").contains(LABEL));
     assert_eq!(part(&bytes, "word/document.xml").matches("<w:footerReference").count(), 2);
-    assert!(html(&report).contains(&format!("<p class=\"label\" role=\"note\">{LABEL}</p>")));
+    let page = html(&report);
+    assert!(page.contains(&format!("<p class=\"label\" role=\"note\">{LABEL}</p>")));
+    assert!(page.contains(&format!("@bottom-center {{ content: \"{LABEL}\";")));
+    let mut wicked = report;
+    wicked.front.label = Some("\"; } </style><script>".into());
+    assert!(!html(&wicked).contains("<script"), "the label ends neither the text nor the style");
 }
 
 #[test]
 fn the_layouts_differ_as_the_rules_say() {
-    let text = |layout| part(&docx(&report(layout)).expect("a document"), "word/document.xml");
+    let text = |layout| part(large_docx(layout), "word/document.xml");
     let (party, state) = (text(Layout::Party), text(Layout::State));
     assert!(party.contains("ĐẢNG CỘNG SẢN VIỆT NAM") && !party.contains("CỘNG HÒA XÃ HỘI"));
     assert!(state.contains("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"));
     assert!(state.contains("Độc lập - Tự do - Hạnh phúc"));
+}
+
+#[test]
+fn a_long_name_of_the_issuer_is_parted_in_the_middle() {
+    let text = part(large_docx(Layout::Party), "word/document.xml");
+    assert!(text.contains(">BAN TUYÊN GIÁO<") && text.contains(">&amp; DÂN VẬN<"));
 }
 
 #[test]
