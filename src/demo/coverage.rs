@@ -9,7 +9,7 @@ use crate::demo::instrument::{self, Instrument};
 use crate::demo::population::ITEMS;
 use crate::demo::simulation::{self, Truth};
 use crate::jobs::analysis_file::{CaseRecord, weighting_table};
-use crate::jobs::weights::{estimation_plan, weight};
+use crate::jobs::weights::weight;
 
 /// Counts over all seeds.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,9 @@ fn one(instrument: &Instrument, truth: &Truth, seed: u64, coverage: &mut Coverag
     let mut questions: Vec<&str> = vec!["b1", "b2", "b3", "g1"];
     questions.extend(ITEMS.iter().map(|item| item.question));
     let table = weighting_table(&records, &questions)?;
-    let weighted = weight(&table, &truth.margins)?;
+    let mut weighting = instrument.weighting.clone();
+    weighting.margins.clone_from(&truth.margins);
+    let weighted = weight(&table, &weighting)?;
     let plan = json!({
         "types": questions.iter().map(|q| ((*q).to_owned(), json!("category"))).collect::<serde_json::Map<_, _>>(),
         "derive": ITEMS.iter().map(|item| (item.name.to_owned(), instrument.analysis["derive"][item.name].clone())).collect::<serde_json::Map<_, _>>(),
@@ -73,7 +75,7 @@ fn one(instrument: &Instrument, truth: &Truth, seed: u64, coverage: &mut Coverag
             "id": item.name, "statistic": "mean", "of": [item.name], "missing": "drop"
         })).collect::<Vec<_>>()
     });
-    let results = estimation::estimate(&weighted.respondents, &estimation_plan(&plan, &weighted.adjust)?)?;
+    let results = estimation::estimate(&weighted.respondents, &weighted.plan(&plan)?)?;
     for (i, item) in ITEMS.iter().enumerate() {
         let row = results.results.iter().find(|row| row.id == item.name).context(item.name)?;
         let value = truth.shares[i];

@@ -9,12 +9,14 @@ use surveys::questionnaire::Questionnaire;
 use surveys::{xform, xlsform};
 
 use crate::demo::population::Village;
+use crate::jobs::weights::Weighting;
 
 const QUESTIONNAIRE: &[u8] = include_bytes!("../../surveys/instruments/2026/questionnaire.xlsx");
 const LISTING: &[u8] = include_bytes!("../../surveys/instruments/2026/listing.xlsx");
 const FRAME: &str = include_str!("../../surveys/instruments/2026/frame.csv");
 const SAMPLING: &str = include_str!("../../surveys/instruments/2026/sampling.json");
 const ANALYSIS: &str = include_str!("../../surveys/instruments/2026/analysis.json");
+const WEIGHTING: &str = include_str!("../../surveys/instruments/2026/weighting.json");
 
 /// A form as it is published: its model, its XForm, its workbook.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Instrument {
     pub frame: Table,
     pub sampling: sampling::Plan,
     pub analysis: serde_json::Value,
+    /// Without margins, which come from the population.
+    pub weighting: Weighting,
 }
 
 /// Reads what is bundled; each part through the same door as an official's own file.
@@ -49,6 +53,7 @@ pub fn read() -> anyhow::Result<Instrument> {
         frame: Table::parse_csv(FRAME, "frame.csv", &types)?,
         sampling: sampling::Plan::from_json(SAMPLING).map_err(|e| anyhow!("sampling.json: {e}"))?,
         analysis: serde_json::from_str(ANALYSIS).context("analysis.json")?,
+        weighting: serde_json::from_str(WEIGHTING).context("weighting.json")?,
     })
 }
 

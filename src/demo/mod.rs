@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::Accounts;
 use crate::config::{DEMO_DATA, DataPlace};
 use crate::db::{AnswerVault, FieldVault};
+use crate::jobs::analysis_files::AnalysisFiles;
 use crate::keys::KeyFolder;
 use crate::web::{self, Running, Site};
 
@@ -97,7 +98,10 @@ pub fn run(place: &DataPlace, listen: &str, seed: u64, progress: &dyn Progress) 
     })?;
     progress.step("Khóa sổ, tính quyền số, ước lượng · Freezing, weighting, estimating");
     let records = wave.freeze(&instrument, &fieldwork)?;
-    let outcome = outputs::write_all(&folder, &instrument, &truth, &fieldwork, records, sent, seed)?;
+    let file =
+        outputs::analysis_file(&instrument, &truth, &fieldwork, wave.survey, wave::WAVE, records, seed)?;
+    AnalysisFiles::open(folder.join("analysis"))?.keep(&file, &keys.analysts(wave.survey)?.to_public())?;
+    let outcome = outputs::write_all(&folder, &fieldwork, &file, sent)?;
     write(&folder.join(SUMMARY), outcome.as_bytes())?;
     write(&folder.join(FINISHED), serde_json::to_string_pretty(&finished)?.as_bytes())?;
     let summary = read_summary(&folder)?;

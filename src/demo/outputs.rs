@@ -1,16 +1,12 @@
 //! What the demo writes: sample, weights, tables, charts, report, workbook, and the pages that it serves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use analysis::table::{Column, Table};
 use anyhow::{Context, anyhow};
 use chrono::NaiveDate;
-use sha2::{Digest, Sha256};
 use surveys::areas::AreaTree;
 use surveys::chance::Chance;
-use surveys::codebook::Measure;
-use surveys::questionnaire::Node;
 
 use crate::demo::instrument::{self, Instrument};
 use crate::demo::population::ITEMS;
@@ -18,67 +14,67 @@ use crate::demo::simulation::{Fieldwork, Truth};
 use crate::demo::summary;
 use crate::demo::tablet::Sent;
 use crate::demo::write;
-use crate::jobs::analysis_file::{CaseRecord, shuffle_and_scramble, weighting_table};
-use crate::jobs::assessment::{self, Assessment, Input};
+use crate::jobs::analysis_file::{About, AnalysisFile, CaseRecord, shuffle_and_scramble};
+use crate::jobs::assessment::{self, Assessment};
 use crate::jobs::template::Template;
-use crate::jobs::weights::weight;
 
 /// Stands on every page and file.
 pub const LABEL: &str = "DỮ LIỆU MÔ PHỎNG – chỉ phạm vi tỉnh Hà Giang cũ";
-/// Date of the files' properties: the same files have the same bytes on every day.
-const CREATED: (u16, u8, u8) = (2026, 11, 1);
 
 const TEMPLATE: &str = include_str!("../../surveys/instruments/2026/report.json");
 
-/// Weights the interviews, assesses them, writes all files. Returns the page to print.
-pub fn write_all(
-    folder: &Path,
+/// What of this wave is analysed.
+pub fn analysis_file(
     instrument: &Instrument,
     truth: &Truth,
     fieldwork: &Fieldwork,
+    project: i64,
+    wave: &str,
     records: Vec<CaseRecord>,
-    sent: Sent,
     seed: u64,
-) -> anyhow::Result<String> {
-    let records = shuffle_and_scramble(records, &mut Chance::new(seed, "freeze"));
-    let questions: Vec<&str> = instrument
-        .codebook
-        .variables
-        .values()
-        .filter(|v| !v.field && matches!(v.measure, Measure::Nominal | Measure::Ordinal | Measure::Number))
-        .map(|v| v.name.as_str())
-        .collect();
-    let weighted = weight(&weighting_table(&records, &questions)?, &truth.margins)?;
-    let template: Template = serde_json::from_str(TEMPLATE).context("report.json")?;
-    let weights_csv = weights(&weighted.respondents)?.to_csv();
-    let truths: HashMap<String, f64> =
-        ITEMS.iter().zip(&truth.shares).map(|(item, share)| (item.name.to_owned(), *share)).collect();
-    let input = Input {
-        template: &template,
-        codebook: &instrument.codebook,
-        plan: &instrument.analysis,
-        weighted: &weighted,
-        records: &records,
-        margins: &truth.margins,
-        sensitive: &sensitive(instrument),
-        areas: &former_districts()?,
-        label: Some(LABEL.to_owned()),
-        truth: &truths,
-        villages: fieldwork.visited.iter().map(|v| v.village).collect::<BTreeSet<_>>().len() as u64,
-        provenance: vec![
-            ("Phiếu hỏi, dàn mẫu, kế hoạch".to_owned(), instrument::fingerprint()),
-            ("sample.csv".to_owned(), fieldwork.sample.design.sample_sha256.clone()),
-            ("weights.csv".to_owned(), sha256(weights_csv.as_bytes())),
-            ("Chương trình".to_owned(), format!("langnghe {}", env!("CARGO_PKG_VERSION"))),
-        ],
-        created: CREATED,
-    };
-    let assessment = assessment::assess(&input)?;
+) -> anyhow::Result<AnalysisFile> {
+    let mut weighting = instrument.weighting.clone();
+    weighting.margins.clone_from(&truth.margins);
+    Ok(AnalysisFile {
+        about: About {
+            project,
+            wave: wave.to_owned(),
+            snapshot: 1,
+            // The same files have the same bytes on every day.
+            taken: NaiveDate::from_ymd_opt(2026, 11, 1).ok_or_else(|| anyhow!("no such day"))?,
+            label: Some(LABEL.to_owned()),
+            villages: fieldwork.visited.iter().map(|v| v.village).collect::<BTreeSet<_>>().len() as u64,
+            areas: former_districts()?,
+            truth: ITEMS
+                .iter()
+                .zip(&truth.shares)
+                .map(|(item, share)| (item.name.to_owned(), *share))
+                .collect(),
+            provenance: vec![
+                ("Phiếu hỏi, dàn mẫu, kế hoạch".to_owned(), instrument::fingerprint()),
+                ("sample.csv".to_owned(), fieldwork.sample.design.sample_sha256.clone()),
+            ],
+        },
+        records: shuffle_and_scramble(records, &mut Chance::new(seed, "freeze")),
+        questionnaire: ("questionnaire.xlsx".to_owned(), instrument.questionnaire.workbook.to_vec()),
+        plan: instrument.analysis.clone(),
+        weighting,
+        template: serde_json::from_str(TEMPLATE).context("report.json")?,
+    })
+}
 
+/// Assesses the wave and writes all files. Returns the page to print.
+pub fn write_all(
+    folder: &Path,
+    fieldwork: &Fieldwork,
+    file: &AnalysisFile,
+    sent: Sent,
+) -> anyhow::Result<String> {
+    let assessment = assessment::assess(file)?;
     for note in fieldwork.sample.write(&folder.join("sample.csv"))? {
         eprintln!("langnghe: {note}");
     }
-    write(&folder.join("weights.csv"), weights_csv.as_bytes())?;
+    write(&folder.join("weights.csv"), assessment.weights.to_csv().as_bytes())?;
     for (name, table) in &assessment.tables {
         write(
             &folder.join("tables").join(format!("{name}.csv")),
@@ -94,47 +90,8 @@ pub fn write_all(
     write(&folder.join("report.docx"), &assessment.docx)?;
     write(&folder.join("report.html"), assessment.html.as_bytes())?;
     write(&folder.join("tables.xlsx"), &assessment.xlsx)?;
-    write(&folder.join("index.html"), index(&template, &assessment).as_bytes())?;
-    Ok(summary::page(
-        folder,
-        &summary::Facts {
-            template: &template,
-            assessment: &assessment,
-            truth: &truths,
-            weighted: &weighted,
-            sent,
-        },
-    ))
-}
-
-/// One row a respondent: place in the design and weights, no answers.
-fn weights(respondents: &Table) -> anyhow::Result<Table> {
-    let columns =
-        ["design_stratum", "stratum", "psu", "area_large", "adults", "base", "person_weight", "weight"];
-    let picked = columns
-        .into_iter()
-        .map(|name| Ok((name, respondents.column(name)?.clone())))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut table = Table::from_columns(picked)?;
-    // As the frame says it, and with it the sample.
-    let synthetic = vec![Some("yes"); respondents.height()];
-    table.push("synthetic", Column::from_texts(synthetic))?;
-    Ok(table)
-}
-
-/// Questions that the workbook marks `bind::ln:sensitive`.
-fn sensitive(instrument: &Instrument) -> BTreeSet<String> {
-    fn collect(nodes: &[Node], found: &mut BTreeSet<String>) {
-        for node in nodes {
-            if node.attributes.bind.get("ln:sensitive").is_some_and(|mark| mark == "yes") {
-                found.insert(node.name.clone());
-            }
-            collect(node.children(), found);
-        }
-    }
-    let mut found = BTreeSet::new();
-    collect(&instrument.questionnaire.questionnaire.nodes, &mut found);
-    found
+    write(&folder.join("index.html"), index(&file.template, &assessment).as_bytes())?;
+    Ok(summary::page(folder, &summary::Facts { file, assessment: &assessment, sent }))
 }
 
 /// Codes and names of Hà Giang's former districts, in the office's order.
@@ -151,10 +108,6 @@ fn former_districts() -> anyhow::Result<Vec<(String, String)>> {
         .collect();
     districts.sort();
     Ok(districts)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The first page of what is served.

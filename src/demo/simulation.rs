@@ -59,12 +59,15 @@ fn margins(population: &Population) -> Vec<Margin> {
         |counts: &[f64]| counts.iter().enumerate().map(|(i, n)| ((i + 1).to_string(), *n)).collect();
     vec![
         Margin {
-            by: "rake_ethnic",
+            by: "rake_ethnic".to_owned(),
             totals: LARGE_GROUPS.iter().zip(groups).map(|(code, n)| ((*code).to_owned(), n)).collect(),
         },
-        Margin { by: "rake_sex", totals: numbered(&sexes) },
-        Margin { by: "rake_age", totals: numbered(&ages) },
-        Margin { by: "rake_area", totals: areas.into_iter().map(|(area, n)| (area.to_owned(), n)).collect() },
+        Margin { by: "rake_sex".to_owned(), totals: numbered(&sexes) },
+        Margin { by: "rake_age".to_owned(), totals: numbered(&ages) },
+        Margin {
+            by: "rake_area".to_owned(),
+            totals: areas.into_iter().map(|(area, n)| (area.to_owned(), n)).collect(),
+        },
     ]
 }
 

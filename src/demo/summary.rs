@@ -1,6 +1,5 @@
 //! The one page that the demo prints: how the survey went, the headline figures beside the truth, where the files are.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -8,15 +7,12 @@ use analysis::charts::numerals;
 
 use crate::demo::outputs::LABEL;
 use crate::demo::tablet::Sent;
+use crate::jobs::analysis_file::AnalysisFile;
 use crate::jobs::assessment::Assessment;
-use crate::jobs::template::Template;
-use crate::jobs::weights::Weighted;
 
 pub struct Facts<'a> {
-    pub template: &'a Template,
+    pub file: &'a AnalysisFile,
     pub assessment: &'a Assessment,
-    pub truth: &'a HashMap<String, f64>,
-    pub weighted: &'a Weighted,
     pub sent: Sent,
 }
 
@@ -29,7 +25,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
     };
     line(
         &mut out,
-        format!("LẮNG NGHE · KHẢO SÁT NẮM TÌNH HÌNH NHÂN DÂN {} · {LABEL}\n", facts.template.year),
+        format!("LẮNG NGHE · KHẢO SÁT NẮM TÌNH HÌNH NHÂN DÂN {} · {LABEL}\n", facts.file.template.year),
     );
     let counts = facts.assessment.unweighted;
     let percent = |share: Option<f64>| share.map_or("–".to_owned(), |s| numerals::percent(s, 1));
@@ -63,7 +59,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
         format!(
             "Hệ số thiết kế · deff       {} (bình quân 10 chỉ tiêu), do quyền số · Kish {}\n",
             numerals::decimal(mean, 2),
-            numerals::decimal(facts.weighted.diagnosis.kish_effect, 2)
+            numerals::decimal(facts.assessment.diagnosis.kish_effect, 2)
         ),
     );
     line(
@@ -77,9 +73,9 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
             .to_owned(),
     );
     let mut held = 0;
-    for (headline, row) in facts.template.headlines.iter().zip(&facts.assessment.headlines) {
+    for (headline, row) in facts.file.template.headlines.iter().zip(&facts.assessment.headlines) {
         let figure = row.figure();
-        let truth = facts.truth.get(&headline.id).copied();
+        let truth = facts.file.about.truth.get(&headline.id).copied();
         let holds = figure.interval().zip(truth).is_some_and(|((low, high), t)| low <= t && t <= high);
         held += usize::from(holds);
         let plain = facts.assessment.sample.iter().find(|row| row.id() == headline.id);
@@ -97,7 +93,7 @@ pub fn page(folder: &Path, facts: &Facts<'_>) -> String {
             percent(plain.and_then(|row| row.figure().estimate())),
         );
     }
-    let all = facts.template.headlines.len();
+    let all = facts.file.template.headlines.len();
     line(
         &mut out,
         format!(

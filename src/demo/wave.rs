@@ -27,7 +27,7 @@ use crate::jobs::analysis_file::CaseRecord;
 use crate::jobs::freeze::freeze;
 use crate::keys::{CustodianPrivate, KeyFolder, WaveKey};
 
-const WAVE: &str = "Khảo sát nắm tình hình Nhân dân 2026 (mô phỏng)";
+pub const WAVE: &str = "Khảo sát nắm tình hình Nhân dân 2026 (mô phỏng)";
 const LISTING: &str = "Bảng kê nhà ở 2026 (mô phỏng)";
 const ENUMERATORS: usize = 40;
 /// Connections that send at once.

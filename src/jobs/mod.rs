@@ -1,6 +1,7 @@
 //! Runs over a whole wave: freezing the two vaults to an analysis file, weights, the annual assessment.
 
 pub mod analysis_file;
+pub mod analysis_files;
 pub mod assessment;
 pub mod freeze;
 pub mod template;

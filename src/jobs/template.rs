@@ -1,9 +1,9 @@
 //! The template of the annual assessment: letterhead, headline statements, sections. An official edits it as JSON.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     pub front: Letterhead,
@@ -20,7 +20,7 @@ pub struct Template {
     pub method: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Letterhead {
     pub layout: LayoutName,
@@ -33,7 +33,7 @@ pub struct Letterhead {
     pub recipients: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LayoutName {
     Party,
@@ -41,7 +41,7 @@ pub enum LayoutName {
 }
 
 /// A share that the report opens with: a 0/1 column of the analysis plan.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Headline {
     pub id: String,
@@ -56,7 +56,7 @@ pub struct Headline {
 }
 
 /// A column that headlines are broken down by.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Breakdown {
     pub by: String,
@@ -66,7 +66,7 @@ pub struct Breakdown {
     pub file: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SectionTemplate {
     pub title: String,
@@ -79,7 +79,7 @@ pub struct SectionTemplate {
 }
 
 /// A headline by groups.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dots {
     pub id: String,
@@ -87,7 +87,7 @@ pub struct Dots {
 }
 
 /// Questions on one scale.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Battery {
     pub file: String,

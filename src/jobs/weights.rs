@@ -10,12 +10,27 @@ use analysis::estimation::Plan;
 use analysis::table::{Column, Table};
 use analysis::weighting::{self, Diagnosis};
 use anyhow::Context;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A margin of the population: a column of the respondents and the count of adults in each category.
-#[derive(Clone, Debug)]
+/// How a wave is weighted; the instrument's `weighting.json`, with the margins of the wave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weighting {
+    /// Types of the answers that raking needs, as in an estimation plan.
+    pub types: Value,
+    /// Raking columns, made from the answers by SQL expressions in this order; the instrument's plan has other names.
+    pub derive: IndexMap<String, String>,
+    #[serde(default)]
+    pub margins: Vec<Margin>,
+}
+
+/// A margin of the population: a raking column and the count of adults in each of its categories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Margin {
-    pub by: &'static str,
+    pub by: String,
     pub totals: Vec<(String, f64)>,
 }
 
@@ -27,21 +42,12 @@ pub struct Weighted {
     pub diagnosis: Diagnosis,
     /// The raking step, for estimation plans: errors are those after raking.
     pub adjust: Value,
-}
-
-/// Columns that raking needs, derived from the answers; the plan of the instrument has the same names without
-/// `rake_`.
-fn raking_columns() -> Value {
-    json!({
-        "rake_sex": "b1",
-        "rake_age": "b2",
-        "rake_ethnic": "CASE WHEN b3 IN ('01','02','07','08','09') THEN b3 WHEN b3 IS NULL OR b3 IN ('98','99') THEN CASE WHEN village_majority IN ('01','02','07','08','09') THEN village_majority ELSE 'khác' END ELSE 'khác' END",
-        "rake_area": "area_large"
-    })
+    /// The raking columns.
+    pub derive: IndexMap<String, String>,
 }
 
 /// Weights the interviews among `cases` (see `analysis_file::weighting_table`).
-pub fn weight(cases: &Table, margins: &[Margin]) -> anyhow::Result<Weighted> {
+pub fn weight(cases: &Table, weighting: &Weighting) -> anyhow::Result<Weighted> {
     let nonresponse: Plan = serde_json::from_value(json!({
         "design": { "weights": "base" },
         "adjust": [{ "method": "nonresponse", "responded": "responded", "classes": ["design_stratum"] }],
@@ -59,15 +65,15 @@ pub fn weight(cases: &Table, margins: &[Margin]) -> anyhow::Result<Weighted> {
     respondents.push("person_weight", Column::Number(person))?;
     let adjust = json!([{
         "method": "rake",
-        "margins": margins.iter().map(|m| json!({
+        "margins": weighting.margins.iter().map(|m| json!({
             "by": [m.by],
-            "totals": m.totals.iter().map(|(category, total)| json!({ (m.by): category, "total": total })).collect::<Vec<_>>()
+            "totals": m.totals.iter().map(|(category, total)| json!({ m.by.as_str(): category, "total": total })).collect::<Vec<_>>()
         })).collect::<Vec<_>>()
     }]);
     let raking: Plan = serde_json::from_value(json!({
         "data": "",
-        "types": { "b1": "category", "b2": "category", "b3": "category" },
-        "derive": raking_columns(),
+        "types": weighting.types,
+        "derive": weighting.derive,
         "design": { "clusters": ["psu"], "strata": ["stratum"], "weights": "person_weight" },
         "adjust": adjust,
         "requests": []
@@ -75,18 +81,36 @@ pub fn weight(cases: &Table, margins: &[Margin]) -> anyhow::Result<Weighted> {
     let raked = weighting::weight(&respondents, &raking).context("raking")?;
     let weights = raked.weights.iter().map(|w| w.unwrap_or(f64::NAN)).collect();
     respondents.push("weight", Column::Number(weights))?;
-    Ok(Weighted { respondents, diagnosis: raked.diagnosis, adjust })
+    let derive = weighting.derive.clone();
+    Ok(Weighted { respondents, diagnosis: raked.diagnosis, adjust, derive })
 }
 
-/// An estimation plan over the respondents: the instrument's plan with this wave's design and raking.
-pub fn estimation_plan(instrument: &Value, adjust: &Value) -> anyhow::Result<Plan> {
-    let mut plan = instrument.clone();
-    plan["design"] = json!({
-        "clusters": ["psu"], "strata": ["stratum"], "weights": "person_weight", "single_psu": "adjust"
-    });
-    plan["adjust"] = adjust.clone();
-    if let (Some(derive), Value::Object(raking)) = (plan["derive"].as_object_mut(), raking_columns()) {
-        derive.extend(raking);
+impl Weighted {
+    /// One row a respondent: place in the design and weights, no answers. Rows that were simulated say so.
+    pub fn table(&self, synthetic: bool) -> anyhow::Result<Table> {
+        let columns =
+            ["design_stratum", "stratum", "psu", "area_large", "adults", "base", "person_weight", "weight"];
+        let picked = columns
+            .into_iter()
+            .map(|name| Ok((name, self.respondents.column(name)?.clone())))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let mut table = Table::from_columns(picked)?;
+        if synthetic {
+            table.push("synthetic", Column::from_texts(vec![Some("yes"); self.respondents.height()]))?;
+        }
+        Ok(table)
     }
-    Ok(serde_json::from_value(plan)?)
+
+    /// An estimation plan over the respondents: the instrument's plan with this wave's design and raking.
+    pub fn plan(&self, instrument: &Value) -> anyhow::Result<Plan> {
+        let mut plan = instrument.clone();
+        plan["design"] = json!({
+            "clusters": ["psu"], "strata": ["stratum"], "weights": "person_weight", "single_psu": "adjust"
+        });
+        plan["adjust"] = self.adjust.clone();
+        if let Some(derive) = plan["derive"].as_object_mut() {
+            derive.extend(self.derive.iter().map(|(name, expression)| (name.clone(), json!(expression))));
+        }
+        Ok(serde_json::from_value(plan)?)
+    }
 }

@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use age::secrecy::ExposeSecret;
+use age::x25519::Identity;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -20,6 +22,7 @@ use super::wave_key::{KeyError, WaveKey};
 
 const WAVE: &str = "langnghe-wave-key";
 const TABLET: &str = "langnghe-tablet-key";
+const ANALYSTS: &str = "langnghe-analysts-key";
 const CUSTODIAN: &str = "langnghe-custodian-key";
 const CUSTODIAN_PUBLIC: &str = "langnghe-custodian-public";
 
@@ -180,6 +183,26 @@ impl KeyFolder {
             },
             found => found,
         }
+    }
+
+    /// The analysts' key of a wave: an `age` identity that opens its analysis files; made at the first call, under the
+    /// passphrase where there is one.
+    pub fn analysts(&self, wave: i64) -> Result<Identity, KeyFolderError> {
+        let path = self.path.join(format!("analysts-{wave}.key"));
+        if !path.exists() {
+            let identity = Identity::generate();
+            let secret = identity.to_string();
+            let made =
+                write_key(&path, ANALYSTS, secret.expose_secret().as_bytes(), self.passphrase.as_ref());
+            match made {
+                // Another process made it at the same moment.
+                Err(KeyFolderError::Exists { .. }) => {}
+                made => made?,
+            }
+        }
+        let secret = read_key(&path, ANALYSTS, self.passphrase.as_ref())?;
+        let text = str::from_utf8(&secret).ok().and_then(|text| text.parse().ok());
+        text.ok_or(KeyFolderError::NotAKey { path })
     }
 
     /// True when the wave has a key here.

@@ -1,5 +1,6 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
+mod analysis_file;
 mod bad_input;
 mod databases;
 mod demo;

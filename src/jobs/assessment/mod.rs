@@ -1,45 +1,49 @@
 //! The annual assessment: from weighted interviews through the gate to charts, tables and the report.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::charts::{Chart, Width};
 use analysis::disclosure::{self, Rules, SafeRow, SafeTable};
 use analysis::estimation::{self, Results};
 use analysis::report::{self, AnnualInput, Front, Layout, Section};
+use analysis::table::Table;
+use analysis::weighting::Diagnosis;
 use anyhow::{Context, anyhow};
+use chrono::Datelike;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use surveys::codebook::{Codebook, Missing};
 
-use super::analysis_file::{CaseRecord, outcomes};
+use super::analysis_file::{AnalysisFile, CaseRecord, outcomes, questions, sensitive, weighting_table};
 use super::template::{Battery, LayoutName, Template};
-use super::weights::{Margin, Weighted, estimation_plan};
+use super::weights::{Margin, Weighted, weight};
 use crate::fieldwork::dispositions::Outcomes;
 use view::View;
 
 mod view;
 
 /// What an assessment is made from.
-pub struct Input<'a> {
-    pub template: &'a Template,
-    pub codebook: &'a Codebook,
+struct Input<'a> {
+    template: &'a Template,
+    codebook: &'a Codebook,
     /// The instrument's estimation plan.
-    pub plan: &'a Value,
-    pub weighted: &'a Weighted,
-    pub records: &'a [CaseRecord],
-    pub margins: &'a [Margin],
+    plan: &'a Value,
+    weighted: &'a Weighted,
+    records: &'a [CaseRecord],
+    margins: &'a [Margin],
     /// Questions whose answers are sensitive (protection.md rule 18).
-    pub sensitive: &'a BTreeSet<String>,
+    sensitive: &'a BTreeSet<String>,
     /// Names of areas by code, in their official order.
-    pub areas: &'a [(String, String)],
+    areas: &'a [(String, String)],
     /// On every page and file, when the data are synthetic.
-    pub label: Option<String>,
+    label: Option<String>,
     /// The known values of a simulated population, by headline.
-    pub truth: &'a HashMap<String, f64>,
-    pub villages: u64,
+    truth: &'a BTreeMap<String, f64>,
+    villages: u64,
     /// Name and hash of what the numbers come from.
-    pub provenance: Vec<(String, String)>,
+    provenance: Vec<(String, String)>,
     /// Date of the files' properties: year, month, day.
-    pub created: (u16, u8, u8),
+    created: (u16, u8, u8),
 }
 
 /// Everything that leaves: all of it passed the gate.
@@ -58,16 +62,44 @@ pub struct Assessment {
     pub results: Results,
     pub unweighted: Outcomes,
     pub weighted: Outcomes,
+    /// For the analysts' room: one row a respondent, place in the design and weights, no answers.
+    pub weights: Table,
+    pub diagnosis: Diagnosis,
 }
 
-pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
+/// Weights the wave and assesses it.
+pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
+    let questionnaire = file.read_questionnaire()?;
+    let codebook = Codebook::of(&questionnaire);
+    let weighted = weight(&weighting_table(&file.records, &questions(&codebook))?, &file.weighting)?;
+    let about = &file.about;
+    let weights = weighted.table(about.label.is_some())?;
+    let mut provenance = about.provenance.clone();
+    provenance.push(("weights.csv".to_owned(), sha256(weights.to_csv().as_bytes())));
+    provenance.push(("Chương trình".to_owned(), format!("langnghe {}", env!("CARGO_PKG_VERSION"))));
+    let (unweighted, weighted_outcomes) = outcomes(&file.records);
+    let input = Input {
+        template: &file.template,
+        codebook: &codebook,
+        plan: &file.plan,
+        weighted: &weighted,
+        records: &file.records,
+        margins: &file.weighting.margins,
+        sensitive: &sensitive(&questionnaire),
+        areas: &about.areas,
+        label: about.label.clone(),
+        truth: &about.truth,
+        villages: about.villages,
+        provenance,
+        created: (about.taken.year() as u16, about.taken.month() as u8, about.taken.day() as u8),
+    };
+    let input = &input;
     let plan = full_plan(input)?;
     let results = estimation::estimate(&input.weighted.respondents, &plan).context("estimates")?;
     let rules = rules(input);
     let safe = disclosure::gate(&results.results, &rules)?;
     let sample = sample_as_it_is(input, &rules)?;
     let view = View { input, safe: &safe };
-    let (unweighted, weighted) = outcomes(input.records);
 
     let mut charts: Vec<(String, Box<dyn Chart>)> = Vec::new();
     charts.push(("chi-tieu-chinh".into(), Box::new(view.headline_chart())));
@@ -131,7 +163,7 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
             .map(|h| view.statement(&h.id))
             .collect::<anyhow::Result<_>>()?,
         sections,
-        fieldwork: view.fieldwork(&unweighted, &weighted),
+        fieldwork: view.fieldwork(&unweighted, &weighted_outcomes),
         design: results.design.clone(),
         method: input.template.method.clone(),
         method_charts: charts[method_from..].iter().map(|(_, chart)| chart.as_ref()).collect(),
@@ -155,7 +187,20 @@ pub fn assess(input: &Input<'_>) -> anyhow::Result<Assessment> {
     let headlines =
         input.template.headlines.iter().map(|h| view.row(&h.id).cloned()).collect::<anyhow::Result<_>>()?;
     drop(annual);
-    Ok(Assessment { charts, tables, docx, html, xlsx, headlines, sample, results, unweighted, weighted })
+    Ok(Assessment {
+        charts,
+        tables,
+        docx,
+        html,
+        xlsx,
+        headlines,
+        sample,
+        results,
+        unweighted,
+        weighted: weighted_outcomes,
+        weights,
+        diagnosis: weighted.diagnosis,
+    })
 }
 
 /// The instrument's plan with the batteries of the template: shares on the scale alone, and the share off it.
@@ -179,7 +224,7 @@ fn full_plan(input: &Input<'_>) -> anyhow::Result<estimation::Plan> {
             requests.push(json!({ "id": column, "statistic": "mean", "of": [column], "missing": "drop" }));
         }
     }
-    estimation_plan(&plan, &input.weighted.adjust)
+    input.weighted.plan(&plan)
 }
 
 /// Codes on the scale of a question, and those of don't know and refused. 95–97 (does not apply, other) are neither.
@@ -259,6 +304,10 @@ fn front(input: &Input<'_>) -> Front {
         recipients: head.recipients.clone(),
         created: format!("{year:04}-{month:02}-{day:02}T00:00:00Z"),
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The SVG of a chart for a page.

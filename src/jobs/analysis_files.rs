@@ -1,0 +1,90 @@
+//! The folder of analysis files, `DATA/analysis/`: one file a snapshot of a wave, each sealed to the wave's analysts'
+//! key (`age`), so that what lies there tells nothing without it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use age::x25519::{Identity, Recipient};
+use anyhow::{Context, anyhow};
+
+use super::analysis_file::AnalysisFile;
+
+/// The analysis files of all waves.
+#[derive(Clone, Debug)]
+pub struct AnalysisFiles {
+    folder: PathBuf,
+}
+
+impl AnalysisFiles {
+    /// Opens the folder, making it where it is missing.
+    pub fn open(folder: impl Into<PathBuf>) -> anyhow::Result<Self> {
+        let folder = folder.into();
+        fs::create_dir_all(&folder).map_err(|e| {
+            anyhow!("{}: the folder cannot be made ({e}); make it writable", folder.display())
+        })?;
+        Ok(Self { folder })
+    }
+
+    /// Keeps a snapshot, in place of an unfinished or earlier one of the same number. It is on the disk when this
+    /// returns.
+    pub fn keep(&self, file: &AnalysisFile, recipient: &Recipient) -> anyhow::Result<PathBuf> {
+        let sealed = age::encrypt(recipient, &file.to_zip()?).context("sealing the analysis file")?;
+        let path = self.path(file.about.project, file.about.snapshot);
+        let unfinished = path.with_extension("part");
+        let unwritable = |e| anyhow!("{}: cannot be written ({e}); is the disk full?", path.display());
+        fs::write(&unfinished, sealed).map_err(unwritable)?;
+        fs::File::open(&unfinished).and_then(|f| f.sync_all()).map_err(unwritable)?;
+        fs::rename(&unfinished, &path).map_err(unwritable)?;
+        fs::File::open(&self.folder).and_then(|f| f.sync_all()).map_err(unwritable)?;
+        Ok(path)
+    }
+
+    /// Snapshots of a wave, earliest first.
+    pub fn snapshots(&self, project: i64) -> anyhow::Result<Vec<u32>> {
+        let head = format!("wave-{project}-snapshot-");
+        let entries = fs::read_dir(&self.folder)
+            .map_err(|e| anyhow!("{}: cannot be read ({e}); check the path", self.folder.display()))?;
+        let mut found: Vec<u32> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                name.strip_prefix(&head)?.strip_suffix(".age")?.parse().ok()
+            })
+            .collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// A snapshot of a wave, the latest where none is named.
+    pub fn read(
+        &self,
+        project: i64,
+        snapshot: Option<u32>,
+        identity: &Identity,
+    ) -> anyhow::Result<AnalysisFile> {
+        let known = self.snapshots(project)?;
+        let snapshot = match snapshot {
+            Some(wanted) if known.contains(&wanted) => wanted,
+            Some(wanted) => {
+                return Err(anyhow!("wave {project} has no snapshot {wanted}; there are {known:?}"));
+            }
+            None => *known.last().ok_or_else(|| {
+                anyhow!(
+                    "wave {project} has no analysis file in {}; freeze it first: langnghe wave freeze {project}",
+                    self.folder.display()
+                )
+            })?,
+        };
+        let path = self.path(project, snapshot);
+        let sealed = fs::read(&path)
+            .map_err(|e| anyhow!("{}: cannot be read ({e}); check the path", path.display()))?;
+        let zip = age::decrypt(identity, &sealed).map_err(|e| {
+            anyhow!("{}: does not open with the analysts' key of wave {project} ({e})", path.display())
+        })?;
+        AnalysisFile::from_zip(&zip).with_context(|| path.display().to_string())
+    }
+
+    fn path(&self, project: i64, snapshot: u32) -> PathBuf {
+        self.folder.join(format!("wave-{project}-snapshot-{snapshot}.age"))
+    }
+}
