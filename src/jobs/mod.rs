@@ -3,6 +3,7 @@
 pub mod analysis_file;
 pub mod analysis_files;
 pub mod assessment;
+pub mod export;
 pub mod freeze;
 pub mod template;
 pub mod weights;

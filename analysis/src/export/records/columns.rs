@@ -115,9 +115,18 @@ pub(super) fn items(
         }
     }
     for (name, column) in table.columns().filter(|(name, _)| !codebook.variables.contains_key(*name)) {
-        let mut item = of_column(name, column);
-        item.derivation = derived.get(name).cloned();
-        item.label = labels.get(name).cloned().unwrap_or_default();
+        let derivation = derived.get(name);
+        // What only copies a question keeps its words.
+        let mut item = match derivation.and_then(|sql| codebook.variables.get(sql.trim())) {
+            Some(question) => {
+                Item { name: name.to_owned(), asked: false, ..of_question(column, question, codebook) }
+            }
+            None => of_column(name, column),
+        };
+        item.derivation = derivation.cloned();
+        if let Some(label) = labels.get(name) {
+            item.label = label.clone();
+        }
         items.push(item);
     }
     Ok(items)
@@ -131,7 +140,7 @@ fn of_question(column: &Column, variable: &Variable, codebook: &Codebook) -> Ite
         values: variable.values.clone(),
         universe: variable.universe.clone(),
         derivation: None,
-        asked: true,
+        asked: !variable.path.is_empty(),
         cells: Cells::Number(Vec::new()),
     };
     // The whole of a multiple-response or ranking question holds several codes in one text.

@@ -53,7 +53,7 @@ fn reading(records: &Records<Analysts>, data_file: &str) -> String {
          data <- read.csv(data_file, colClasses = \"character\", na.strings = \"\", encoding = \"UTF-8\",\n\
          \x20                check.names = FALSE)\n\
          names(data)[1] <- sub(\"^\\xef\\xbb\\xbf\", \"\", names(data)[1], useBytes = TRUE)\n\
-         data[] <- lapply(data, function(cells) sub(\"^'([=+@\\t\\r-])\", \"\\\\1\", cells))\n\
+         data[] <- lapply(data, function(cells) sub(\"^'(\\\\s*[=+@\\t\\r\\n-])\", \"\\\\1\", cells))\n\
          numbers <- c({})\n\
          data[numbers] <- lapply(data[numbers], as.numeric)\n\n",
         text(data_file),
