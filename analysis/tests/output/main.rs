@@ -6,6 +6,7 @@ mod figures;
 mod files;
 mod gate;
 mod protect;
+mod records;
 mod report;
 mod snapshots;
 mod table_sets;

@@ -281,3 +281,47 @@ impl<A: Audience> Records<A> {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Column;
+
+    /// Stands for what the gate will release.
+    struct Reduced(Table);
+
+    impl sealed::Released for Reduced {}
+
+    impl Released for Reduced {
+        fn rows(&self) -> Table {
+            self.0.clone()
+        }
+    }
+
+    fn reduced(columns: &[(&str, &[&str])]) -> Reduced {
+        let columns =
+            columns.iter().map(|(name, texts)| (*name, Column::from_texts(texts.iter().map(|t| Some(*t)))));
+        Reduced(Table::from_columns(columns).expect("columns of one height"))
+    }
+
+    #[test]
+    fn released_records_have_their_counts_and_no_notice() {
+        let rows = reduced(&[("age", &["18–29", "60+", "60+"])]);
+        let records = Records::released(&rows, &Codebook::default(), Notes::default()).expect("records");
+        let documentation = ddi(&records, "released.csv");
+        assert!(documentation.contains("<sumStat type=\"vald\">3</sumStat>"), "{documentation}");
+        assert!(!documentation.contains("restrctn") && !documentation.contains("PHÒNG"));
+        let text = String::from_utf8(csv(&records, false)).expect("UTF-8");
+        assert_eq!(text, "age\r\n18–29\r\n60+\r\n60+\r\n");
+    }
+
+    #[test]
+    fn a_place_in_the_design_is_not_released_whoever_reduced_the_table() {
+        for name in ["psu", "stratum", "village", "rep_1", "enumerator"] {
+            let rows = reduced(&[("age", &["18–29"]), (name, &["1"])]);
+            let refused =
+                Records::released(&rows, &Codebook::default(), Notes::default()).expect_err("refused");
+            assert!(refused.to_string().contains(&format!("`{name}` is a place in the design")), "{refused}");
+        }
+    }
+}
