@@ -148,8 +148,9 @@ fn figures(declared: &Declared<'_>) -> String {
          repeated <- function(variable, category) {{\n\
          \x20 y <- design$variables[[variable]]\n\
          \x20 if (!is.na(category)) y <- as.numeric(y == category)\n\
-         \x20 part <- update(design, figure = as.numeric(y))\n\
-         \x20 part <- part[!is.na(y), ]\n\
+         \x20 inside <- !is.na(y)\n\
+         \x20 y[!inside] <- 0\n\
+         \x20 part <- update(design, figure = as.numeric(y))[inside, ]\n\
          \x20 mean <- svymean(~figure, part)\n\
          \x20 c(estimate = as.numeric(coef(mean)), se = as.numeric(SE(mean)), df = degf(part))\n\
          }}\n\

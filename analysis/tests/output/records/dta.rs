@@ -52,7 +52,7 @@ fn read(bytes: &[u8]) -> Dataset {
         (0..14).map(|_| u64::from_le_bytes(from.take(8).try_into().expect("eight")) as usize).collect();
     assert_eq!((map[0], map[1], map[13]), (0, map_at, bytes.len()));
     word(&mut from, "</map>");
-    let mut starts = |from: &mut Bytes<'_>, place: usize, name: &str| {
+    let starts = |from: &mut Bytes<'_>, place: usize, name: &str| {
         assert_eq!(map[place], from.at, "<{name}> is where the map says");
         word(from, &format!("<{name}>"));
     };
@@ -60,7 +60,7 @@ fn read(bytes: &[u8]) -> Dataset {
     let types: Vec<u16> =
         (0..count).map(|_| u16::from_le_bytes(from.take(2).try_into().expect("two"))).collect();
     word(&mut from, "</variable_types>");
-    let mut table = |from: &mut Bytes<'_>, place: usize, name: &str, width: usize| -> Vec<String> {
+    let table = |from: &mut Bytes<'_>, place: usize, name: &str, width: usize| -> Vec<String> {
         starts(from, place, name);
         let texts = (0..count).map(|_| ended(from.take(width))).collect();
         word(from, &format!("</{name}>"));
@@ -70,13 +70,6 @@ fn read(bytes: &[u8]) -> Dataset {
     starts(&mut from, 4, "sortlist");
     from.at += 2 * (count + 1);
     word(&mut from, "</sortlist>");
-    let mut table = |from: &mut Bytes<'_>, place: usize, name: &str, width: usize| -> Vec<String> {
-        assert_eq!(map[place], from.at);
-        word(from, &format!("<{name}>"));
-        let texts = (0..count).map(|_| ended(from.take(width))).collect();
-        word(from, &format!("</{name}>"));
-        texts
-    };
     let formats = table(&mut from, 5, "formats", 57);
     assert!(formats.iter().all(|format| format.starts_with('%')));
     let label_names = table(&mut from, 6, "value_label_names", 129);

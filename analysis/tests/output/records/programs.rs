@@ -97,7 +97,10 @@ fn libreoffice_opens_the_workbook_and_finds_its_codes_and_labels() {
         .arg("--outdir")
         .arg(&folder)
         .arg(folder.join("records.xlsx")));
-    assert!(!told.to_lowercase().contains("warning") && !told.to_lowercase().contains("error"), "{told}");
+    // It looks for Java on its way, which no spreadsheet needs.
+    let said =
+        told.lines().filter(|line| !line.contains("javaldx")).collect::<Vec<_>>().join("\n").to_lowercase();
+    assert!(!said.contains("warning") && !said.contains("error"), "{told}");
     let sheet = |name: &str| {
         fs::read_to_string(folder.join(format!("records-{name}.csv")))
             .unwrap_or_else(|e| panic!("{name}: {e}; {told}"))
@@ -157,8 +160,8 @@ fn the_r_script_fails_when_a_figure_of_ours_is_another() {
     assert!(String::from_utf8_lossy(&ended.stderr).contains("the figures differ"));
 }
 
-/// 600 respondents of 30 strata, one of them with a single PSU, with three margins far from the sample and empty
-/// answers in whole PSUs, so that domains lose some.
+/// 600 respondents of 30 strata, two of them with a single PSU, with margins far from the sample, one of them crossed,
+/// and empty answers in whole PSUs, so that domains lose some.
 fn large() -> Records<Analysts> {
     let rows = 600;
     let mut state = 7_u64;
@@ -197,11 +200,15 @@ fn large() -> Records<Analysts> {
     ])
     .expect("columns of one height");
     let mut plan = super::plan();
-    plan.adjust = serde_json::from_value(json!([{ "method": "rake", "tolerance": 1e-13, "margins": [
+    plan.derive.insert("heavy".into(), "CASE WHEN person_weight < 100 THEN 'no' ELSE 'yes' END".into());
+    let crossed =
+        |age: &str, heavy: &str, total: u32| json!({ "rake_age": age, "heavy": heavy, "total": total });
+    plan.adjust = serde_json::from_value(json!([{ "method": "rake", "tolerance": 1e-12, "margins": [
         { "by": "rake_ethnic", "totals": [{ "rake_ethnic": "Mông", "total": 30_000 }, { "rake_ethnic": "khác", "total": 30_000 }] },
-        { "by": "rake_age", "totals": [{ "rake_age": "18–39", "total": 35_000 }, { "rake_age": "40+", "total": 25_000 }] },
-        { "by": ["rake_ethnic", "b3"], "totals": [
-            { "rake_ethnic": "Mông", "b3": "08", "total": 30_000 }, { "rake_ethnic": "khác", "b3": "01", "total": 30_000 } ] }
+        { "by": ["rake_age", "heavy"], "totals": [
+            crossed("18–39", "no", 21_000), crossed("18–39", "yes", 14_000),
+            crossed("40+", "no", 9_000), crossed("40+", "yes", 16_000)
+        ] }
     ] }]))
     .expect("steps");
     with_plan(table, plan)
