@@ -151,7 +151,7 @@ pub enum RecordsError {
     #[error("{0}")]
     Table(#[from] crate::table::TableError),
     #[error("{0}")]
-    Derive(#[from] crate::sql::SqlError),
+    Derive(#[from] Box<crate::sql::SqlError>),
     #[error("{0}")]
     Responses(#[from] Box<crate::estimation::EstimationError>),
     #[error("{format}: {reason}")]
@@ -215,7 +215,7 @@ impl<A: Audience> Records<A> {
             table.declare(&plan.types)?;
             let missing = plan.derive.iter().filter(|(name, _)| table.get(name).is_none());
             let missing = missing.map(|(name, sql)| (name.clone(), sql.clone())).collect();
-            crate::sql::derive(&mut table, &missing, &plan.types)?;
+            crate::sql::derive(&mut table, &missing, &plan.types).map_err(Box::new)?;
         }
         let items = columns::items(&table, codebook, &notes.labels, design.as_ref())?;
         let mut languages = codebook.languages.clone();

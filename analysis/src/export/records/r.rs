@@ -6,6 +6,16 @@ use super::declared::{Declared, Margin, declared};
 use super::{Analysts, Records, RecordsError};
 use crate::estimation::plan::{ColumnOrNumber, SinglePsu};
 
+/// Before 4.5 the package squares the total of a lonely PSU itself, in place of its distance from the mean of all; the
+/// two are the same only where the linearised totals add to zero, which they do not after calibration.
+const LONELY: &str = "\
+units <- rowSums(table(design$strata[[1]], design$cluster[[1]]) > 0)
+if (any(units == 1) && packageVersion(\"survey\") < \"4.5\")
+  message(\"survey \", packageVersion(\"survey\"), \" does not centre strata with a single PSU as survey 4.5, Stata and \",
+          \"Lang Nghe do; expect other standard errors\")
+
+";
+
 /// Writes the script. `data_file`: the CSV, as the script will find it; `Rscript F.R OTHER.csv` takes another.
 ///
 /// Raking is R's `calibrate(…, calfun = "raking")`, whose standard errors take the residuals from the margins with
@@ -39,6 +49,9 @@ pub fn r_script(records: &Records<Analysts>, data_file: &str) -> Result<String, 
          cat(\"Quyen so lech nhieu nhat (tuong doi):\", weights_off, \"\\n\")\n\n",
         text(declared.weight)
     );
+    if declared.single_psu == SinglePsu::Adjust && !declared.calibrations.is_empty() {
+        out += LONELY;
+    }
     out += &figures(&declared);
     Ok(out)
 }
@@ -152,7 +165,7 @@ fn figures(declared: &Declared<'_>) -> String {
          \x20 y[!inside] <- 0\n\
          \x20 part <- update(design, figure = as.numeric(y))[inside, ]\n\
          \x20 mean <- svymean(~figure, part)\n\
-         \x20 c(estimate = as.numeric(coef(mean)), se = as.numeric(SE(mean)), df = degf(part))\n\
+         \x20 c(estimate = as.numeric(coef(mean)), se = as.numeric(SE(mean)), df = degf(design))\n\
          }}\n\
          theirs <- data.frame(t(mapply(repeated, ours$variable, ours$category)), row.names = NULL)\n\
          half <- qt(0.975, theirs$df) * theirs$se\n\

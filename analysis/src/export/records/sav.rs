@@ -176,7 +176,7 @@ fn variable(out: &mut Output, column: &Column<'_>, language: &str) {
 /// Kind, width and decimals as one number: `A` is 1, `F` is 5.
 fn format(column: &Column<'_>, width: usize) -> i32 {
     if column.width > 0 {
-        return 1 << 16 | (width as i32) << 8;
+        return (1 << 16) | ((width as i32) << 8);
     }
     let (whole, decimals) = match (&column.item.cells, &column.codes) {
         (Cells::Number(values), _) => {
@@ -187,7 +187,7 @@ fn format(column: &Column<'_>, width: usize) -> i32 {
         (_, codes) => (codes.iter().flatten().map(|c| c.to_string().len()).max().unwrap_or(1), 0),
     };
     let width = (whole + if decimals > 0 { decimals + 1 } else { 0 }).clamp(1, 40);
-    5 << 16 | (width as i32) << 8 | decimals as i32
+    (5 << 16) | ((width as i32) << 8) | decimals as i32
 }
 
 fn value_labels(out: &mut Output, column: &Column<'_>, language: &str) {

@@ -103,7 +103,7 @@ fn read(bytes: &[u8]) -> Dataset {
                 65_528 => long(from.i32()),
                 65_526 => match from.f64() {
                     value if value < 8.988e307 => value.to_string(),
-                    value => [".", ".a", ".b"][(value.to_bits() >> 40 & 0xff) as usize].into(),
+                    value => [".", ".a", ".b"][((value.to_bits() >> 40) & 0xff) as usize].into(),
                 },
                 32_768 => {
                     let mut o = [0; 8];
