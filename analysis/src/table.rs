@@ -7,6 +7,7 @@
 mod categories;
 mod cells;
 pub(crate) mod parquet;
+pub(crate) mod parquet_write;
 pub(crate) mod workbook;
 
 use std::borrow::Cow;

@@ -15,6 +15,7 @@ mod backup;
 mod bench;
 mod demo;
 mod estimate;
+mod export;
 mod form;
 mod grant;
 mod key;
@@ -48,6 +49,7 @@ enum Command {
     Weight(weight::Args),
     Estimate(estimate::Args),
     Protect(protect::Args),
+    Export(export::Args),
     #[command(subcommand)]
     Project(project::Command),
     #[command(subcommand)]
@@ -76,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Weight(args) => weight::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Protect(args) => protect::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Project(command) => project::run(&command),
         Command::User(command) => user::run(&command),
         Command::Key(command) => key::run(&command),

@@ -4,6 +4,7 @@ pub mod analysis_file;
 pub mod analysis_files;
 pub mod assessment;
 pub mod backup;
+pub mod export;
 pub mod freeze;
 pub mod quality;
 pub mod template;

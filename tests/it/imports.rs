@@ -41,7 +41,7 @@ const LIBRARIES: [(&str, &[&str]); 4] = [
     ("diesel", &["src/db/"]),
     ("diesel_migrations", &["src/db/"]),
     ("actix_web", &["src/web/", "src/openrosa/", "src/central/"]),
-    ("polars", &["analysis/src/table/parquet.rs"]),
+    ("polars", &["analysis/src/table/"]),
 ];
 
 fn root() -> PathBuf {

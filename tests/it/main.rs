@@ -6,6 +6,7 @@ mod bad_input;
 mod databases;
 mod demo;
 mod estimates;
+mod export;
 mod imports;
 mod keys;
 mod licences;

@@ -1,6 +1,7 @@
-//! Files for other programs, made from safe tables only.
+//! Files for other programs: safe tables, and [`records`] for those who may have them.
 
 mod csv;
+pub mod records;
 mod xlsx;
 
 pub use csv::csv;

@@ -12,6 +12,7 @@ mod office;
 mod pictures;
 mod protect;
 mod releases;
+mod records;
 mod report;
 mod snapshots;
 mod table_sets;
