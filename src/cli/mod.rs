@@ -19,6 +19,7 @@ mod grant;
 mod key;
 mod project;
 mod protect;
+mod report;
 mod sample;
 mod sample_pages;
 mod serve;
@@ -46,6 +47,7 @@ enum Command {
     Weight(weight::Args),
     Estimate(estimate::Args),
     Protect(protect::Args),
+    Report(report::Args),
     #[command(subcommand)]
     Project(project::Command),
     #[command(subcommand)]
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Weight(args) => weight::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Protect(args) => protect::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Project(command) => project::run(&command),
         Command::User(command) => user::run(&command),
         Command::Key(command) => key::run(&command),
