@@ -12,6 +12,7 @@ mod opening_vaults;
 mod openrosa;
 mod people;
 mod postgres;
+mod report;
 mod rights;
 mod sample_pages;
 mod storage;

@@ -9,7 +9,7 @@ use zip::ZipArchive;
 /// A report as it stands on paper.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Printed {
-    /// Headings, paragraphs, list items and captions outside tables, in reading order.
+    /// Headings, paragraphs, list items and captions outside tables, in reading order, without their own numbers.
     pub paragraphs: Vec<String>,
     pub tables: Vec<PrintedTable>,
     /// Drawings that are text (SVG); pictures are not looked into.
@@ -109,6 +109,8 @@ fn printed(source: &str, names: &Dialect) -> Printed {
             .split(|c: char| c.is_whitespace() || c == '/')
             .next()
             .unwrap_or_default();
+        // A line of the table of contents repeats a heading; the office program counts its page.
+        open.contents |= name == "w:hyperlink" && inside.contains("_Toc");
         open.tag(name, closing, empty, names, &mut printed);
         if name == names.drawing && !names.drawing.is_empty() {
             if !closing && open.drawing == 0 {
@@ -121,6 +123,9 @@ fn printed(source: &str, names: &Dialect) -> Printed {
             }
         }
     }
+    for paragraph in &mut printed.paragraphs {
+        *paragraph = without_number(paragraph).to_owned();
+    }
     printed
 }
 
@@ -130,6 +135,8 @@ struct Open {
     words: String,
     text: bool,
     skipped: usize,
+    /// In a line of the table of contents.
+    contents: bool,
     drawing: usize,
     drawing_from: usize,
     /// Tables inside each other; the outermost is read, the inner ones are words of its cells.
@@ -167,7 +174,8 @@ impl Open {
             }
             // What stands between paragraphs belongs to none.
             let words = self.take();
-            if closing && !words.is_empty() {
+            let in_contents = std::mem::take(&mut self.contents);
+            if closing && !words.is_empty() && !in_contents {
                 printed.paragraphs.push(words);
             }
         }
@@ -192,7 +200,7 @@ impl Open {
         if before.is_some_and(|words| words.starts_with("Bảng ")) {
             table.caption = printed.paragraphs.pop().unwrap_or_default();
         }
-        table.caption = without_number(&table.caption);
+        table.caption = without_number(&table.caption).to_owned();
         printed.tables.push(table);
     }
 
@@ -204,12 +212,13 @@ impl Open {
     }
 }
 
-/// `Bảng 3. Title` → `Title`.
-fn without_number(caption: &str) -> String {
-    let rest = caption.strip_prefix("Bảng ").and_then(|rest| rest.split_once(". "));
-    match rest {
-        Some((number, title)) if number.bytes().all(|b| b.is_ascii_digit()) => title.to_owned(),
-        _ => caption.to_owned(),
+/// What a numbered line says: `Bảng 3. Title`, `2. Title` → `Title`. Numbers of lines move when something is taken out.
+fn without_number(line: &str) -> &str {
+    let words =
+        ["Bảng ", "Hình ", "PHỤ LỤC "].iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
+    match words.split_once(". ") {
+        Some((number, title)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => title,
+        _ => line,
     }
 }
 

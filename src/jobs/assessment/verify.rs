@@ -296,7 +296,13 @@ fn rows(found: &PrintedTable, wanted: &PrintedTable, typed: &[String], verdict: 
             verdict.notes.push(format!("bỏ hàng trong bảng “{caption}”: {}", shortened(&row.join(" | "))));
             continue;
         };
-        let label: Vec<&str> = row.iter().take(2).map(String::as_str).collect();
+        let label: Vec<&str> = row
+            .iter()
+            .take(3)
+            .enumerate()
+            .filter(|(i, cell)| *i == 0 || figures(cell).is_empty() && !matches!(cell.as_str(), "…" | "–"))
+            .map(|(_, cell)| cell.as_str())
+            .collect();
         for (i, due) in row.iter().enumerate() {
             let got = found.get(i).map_or("", String::as_str);
             let words_only = figures(due).is_empty() && figures(got).is_empty();
@@ -358,7 +364,7 @@ mod tests {
         let verdict = against(&report(SENTENCE, "72%"));
         assert_eq!(
             verdict.differences,
-            ["Bảng “Chỉ tiêu”, hàng “Hài lòng – 62%”, cột “Ước lượng”: tệp ghi “72%”, tính lại “62%”"]
+            ["Bảng “Chỉ tiêu”, hàng “Hài lòng”, cột “Ước lượng”: tệp ghi “72%”, tính lại “62%”"]
         );
     }
 

@@ -215,6 +215,7 @@ impl View<'_> {
             |label: &str, cases: u64, lost: &str| Stage { label: label.into(), cases, lost: lost.into() };
         let rate = counts
             .rr3()
+            .filter(|_| self.probability)
             .map_or(String::new(), |rate| format!(" (AAPOR RR3: {})", numerals::percent(rate, 1)));
         Funnel {
             caption: self.caption(
