@@ -22,6 +22,7 @@ mod key;
 mod project;
 mod protect;
 mod quality;
+mod report;
 mod sample;
 mod sample_pages;
 mod serve;
@@ -50,6 +51,7 @@ enum Command {
     Estimate(estimate::Args),
     Protect(protect::Args),
     Export(export::Args),
+    Report(report::Args),
     #[command(subcommand)]
     Project(project::Command),
     #[command(subcommand)]
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Estimate(args) => estimate::run(&args),
         Command::Protect(args) => protect::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Project(command) => project::run(&command),
         Command::User(command) => user::run(&command),
         Command::Key(command) => key::run(&command),

@@ -18,6 +18,59 @@ pub struct Template {
     pub breakdowns: Vec<Breakdown>,
     pub sections: Vec<SectionTemplate>,
     pub method: Vec<String>,
+    /// What people want done first, by competent authority.
+    #[serde(default)]
+    pub priorities: Option<Priorities>,
+    /// What became of the last report's recommendations, typed from the register.
+    #[serde(default)]
+    pub recommendations: Option<Recommendations>,
+    /// What the report asks to be decided.
+    #[serde(default)]
+    pub decisions: Vec<Decision>,
+    /// Assessment and outlook, a paragraph each; the program drafts none.
+    #[serde(default)]
+    pub judgement: Vec<String>,
+    /// Proposals, a line each.
+    #[serde(default)]
+    pub proposals: Vec<String>,
+    /// What a reader must know of the survey (AAPOR's items) beside what the program knows: item and text.
+    #[serde(default)]
+    pub transparency: IndexMap<String, String>,
+}
+
+/// A question on what should be done first, answered once or several times on one list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Priorities {
+    /// As on the questionnaire, for titles.
+    pub question: String,
+    /// Columns of the first, second … choice.
+    pub columns: Vec<String>,
+    /// Competent authority and the codes that fall to it, in the order in which they are printed.
+    pub authorities: IndexMap<String, Vec<String>>,
+}
+
+/// Counts of the register of recommendations.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recommendations {
+    /// Whose they are, `năm 2025`.
+    pub of: String,
+    pub made: u32,
+    pub answered: u32,
+    pub overdue: u32,
+    /// Indicators that the plan sets at 100%, with what was reached.
+    #[serde(default)]
+    pub indicators: IndexMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    pub what: String,
+    pub owner: String,
+    /// The day it is due, as it is printed.
+    pub by: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +123,9 @@ pub struct Breakdown {
 #[serde(deny_unknown_fields)]
 pub struct SectionTemplate {
     pub title: String,
+    /// Typed by analysts; the program drafts no judgement.
+    #[serde(default)]
+    pub comments: Vec<String>,
     #[serde(default)]
     pub statements: Vec<String>,
     #[serde(default)]

@@ -297,6 +297,35 @@ fn every_page_and_file_says_that_it_is_synthetic() {
     }
 }
 
+/// The demo's own report is what `report` makes of the wave's analysis file, and its inputs give its numbers again.
+#[test]
+fn the_report_of_the_analysis_file_is_the_one_that_the_demo_wrote() {
+    let folder = &undisturbed().folder;
+    let place = TemporaryFolder::new();
+    let field = FieldVault::open(&url(folder, "field.db")).expect("the field vault opens");
+    let wave = field.read(|db| db.list_projects()).expect("read").first().expect("a wave").id.to_string();
+    let report = |words: &[&str]| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_langnghe"))
+            .arg("report")
+            .args(words)
+            .arg("--data")
+            .arg(folder)
+            .env_remove("LANGNGHE_KEYS")
+            .output()
+            .expect("the program runs");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        String::from_utf8_lossy(&ended.stdout).into_owned()
+    };
+    for name in ["report.docx", "report.html"] {
+        let made = place.path().join(name);
+        report(&[&wave, "--output", &made.display().to_string()]);
+        let (made, demo) = (fs::read(made).expect("it is there"), fs::read(folder.join(name)).expect("too"));
+        assert!(made == demo, "{name}: the bytes differ");
+        let told = report(&["verify", &folder.join(name).display().to_string()]);
+        assert!(told.contains("equal"), "{name}: {told}");
+    }
+}
+
 /// Protection.md rule 17 as it shows in the files: no percentage on a base under 30, no count from 1 to 9.
 #[test]
 fn no_table_cell_is_under_the_threshold() {

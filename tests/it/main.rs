@@ -15,6 +15,7 @@ mod openrosa;
 mod people;
 mod postgres;
 mod quality;
+mod report;
 mod rights;
 mod sample_pages;
 mod serving;

@@ -13,7 +13,10 @@ mod html;
 mod pack;
 pub mod sentences;
 
-pub use annual::{AnnualInput, Disposition, Fieldwork, Section, Statement, annual};
+pub use annual::{
+    AnnualInput, Authority, Change, Disposition, Fieldwork, NOT_A_PROBABILITY_SAMPLE, NOT_FOR_RANKING,
+    Numbers, PROVENANCE_TITLE, Section, Statement, annual, findings, plain, provenance, typed,
+};
 pub use contents::heading_pages;
 pub use docx::{docx, docx_with_pages};
 pub use front::{Front, Layout, Signature};

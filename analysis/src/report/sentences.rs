@@ -1,5 +1,6 @@
 //! Sentences made from figures by rules: whole percentages, differences from unrounded figures, no judgement.
 
+use super::annual::Change;
 use crate::charts::numerals;
 use crate::disclosure::Figure;
 
@@ -39,27 +40,62 @@ pub fn statement(subject: &str, figure: &Figure) -> String {
     format!("{}: {}.", subject.trim_end_matches(['.', ':']), share_with_error(figure))
 }
 
-/// How a share moved between two independent waves: `so với năm 2025: tăng 5 điểm phần trăm (từ 2 đến 8)`.
+/// How a share moved between two waves: `so với năm 2025: tăng 5 điểm phần trăm (khoảng tin cậy 95%: từ 2 đến 8)`.
 ///
-/// The difference and its interval (±1.96 standard errors) come from the unrounded figures.
-pub fn change(since: &str, before: &Figure, now: &Figure) -> String {
-    let parts = (before.estimate(), now.estimate(), before.se(), now.se());
-    let (Some(old), Some(new), Some(old_se), Some(new_se)) = parts else {
+/// The difference and its interval come from unrounded figures. A change whose interval holds zero is no evidence; one
+/// that stands alone but not beside all others that were looked at says so.
+pub fn change(change: &Change) -> String {
+    let since = &change.since;
+    if let Some(obstacle) = &change.obstacle {
+        return format!("so với {since}: không so sánh được ({obstacle})");
+    }
+    let (Some(difference), Some((low, high))) = (change.difference.estimate(), change.difference.interval())
+    else {
         return format!("so với {since}: không so sánh được");
     };
-    let difference = new - old;
-    let reach = 1.96 * old_se.hypot(new_se);
-    if difference.abs() <= reach {
+    if low <= 0.0 && high >= 0.0 {
         return format!("so với {since}: {NO_EVIDENCE_OF_CHANGE}");
     }
-    let verb = if difference > 0.0 { "tăng" } else { "giảm" };
-    let size = difference.abs();
+    let (verb, low, high) = if difference > 0.0 { ("tăng", low, high) } else { ("giảm", -high, -low) };
+    let alone =
+        if change.holds { "" } else { "; chưa giữ được khi xét đồng thời mọi so sánh" };
     format!(
-        "so với {since}: {verb} {} điểm phần trăm (khoảng tin cậy 95%: từ {} đến {})",
-        points(size),
-        points(size - reach),
-        points(size + reach)
+        "so với {since}: {verb} {} điểm phần trăm (khoảng tin cậy 95%: từ {} đến {}{alone})",
+        points(difference.abs()),
+        points(low),
+        points(high)
     )
+}
+
+/// A difference in percentage points with its sign, and its interval: `+5`, `từ +2 đến +8`; dashes where none is measured.
+pub fn difference(figure: &Figure) -> (String, String) {
+    let signed = |share: f64| {
+        let text = points(share.abs());
+        let is_zero = text.chars().all(|c| matches!(c, '0' | ','));
+        match (is_zero, share > 0.0) {
+            (true, _) => text,
+            (false, true) => format!("+{text}"),
+            (false, false) => format!("−{text}"),
+        }
+    };
+    let estimate = figure.estimate().map_or("–".to_owned(), signed);
+    let interval = figure
+        .interval()
+        .map_or("–".to_owned(), |(low, high)| format!("từ {} đến {}", signed(low), signed(high)));
+    (estimate, interval)
+}
+
+/// What may be concluded from a change, in a few words for a table.
+pub fn verdict(change: &Change) -> String {
+    if let Some(obstacle) = &change.obstacle {
+        return format!("không so sánh được: {obstacle}");
+    }
+    match change.difference.interval() {
+        None => "không so sánh được".to_owned(),
+        Some((low, high)) if low <= 0.0 && high >= 0.0 => NO_EVIDENCE_OF_CHANGE.to_owned(),
+        Some(_) if change.holds => "có thay đổi".to_owned(),
+        Some(_) => "chưa giữ được khi xét đồng thời mọi so sánh".to_owned(),
+    }
 }
 
 /// A difference of shares in percentage points; below one point with a decimal.

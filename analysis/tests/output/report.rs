@@ -6,8 +6,8 @@ use analysis::charts::{Caption, DotInterval, DotRow, Order, Unit};
 use analysis::disclosure::{Cell, Figure, SafeTable};
 use analysis::estimation::result::DesignSummary;
 use analysis::report::{
-    AnnualInput, Block, Disposition, Drawing, Fieldwork, Front, Layout, Report, Section, Signature,
-    Statement, annual, docx, html, sentences,
+    AnnualInput, Block, Change, Disposition, Fieldwork, Front, Layout, Report, Section, Signature, Statement,
+    annual, docx, html, sentences,
 };
 use resvg::usvg::roxmltree;
 use std::io::Read as _;
@@ -47,7 +47,12 @@ fn statement(subject: &str, now: Figure) -> Statement {
     Statement {
         subject: subject.into(),
         figure: now,
-        before: Some(("năm 2025".into(), figure(0.5, 0.02, 1800))),
+        change: Some(Change {
+            since: "năm 2025".into(),
+            difference: figure(0.12, 0.03, 1800),
+            holds: true,
+            obstacle: None,
+        }),
         areas: vec![
             ("Đồng Văn cũ".into(), figure(0.40, 0.05, 200)),
             ("Bắc Quang cũ".into(), figure(0.63, 0.05, 200)),
@@ -92,7 +97,15 @@ fn report(layout: Layout) -> Report {
         design: DesignSummary::default(),
         method: vec![],
         method_charts: vec![],
+        priorities: vec![],
+        recommendations: vec![],
+        decisions: vec![],
+        judgement: vec![],
         proposals: vec![],
+        transparency: vec![],
+        questionnaire: vec![],
+        probability: true,
+        changes: None,
         tables: vec![],
         provenance: vec![("answers.csv".into(), "9f86d081".repeat(8))],
     })
@@ -146,24 +159,33 @@ fn a_share_is_said_in_whole_per_cent_with_interval_and_base() {
     );
 }
 
+fn measured(difference: Figure, holds: bool) -> Change {
+    Change { since: "năm 2025".into(), difference, holds, obstacle: None }
+}
+
 /// 0.624 − 0.546 = 7.8 points, said 8; from rounded figures it would be 62 − 55 = 7.
-/// Reach 1.96·√(0.02² + 0.02²)/1.96 = 2.8 points: from 5 to 11.
 #[test]
 fn a_change_comes_from_unrounded_figures() {
-    let text = sentences::change("năm 2025", &figure(0.546, 0.02, 1800), &figure(0.624, 0.02, 1900));
+    let text = sentences::change(&measured(figure(0.624 - 0.546, 0.028, 1800), true));
     assert_eq!(text, "so với năm 2025: tăng 8 điểm phần trăm (khoảng tin cậy 95%: từ 5 đến 11)");
 }
 
 #[test]
 fn a_change_within_its_error_is_never_called_no_change() {
-    let text = sentences::change("năm 2025", &figure(0.61, 0.02, 1800), &figure(0.62, 0.02, 1900));
+    let text = sentences::change(&measured(figure(0.02, 0.028, 1800), false));
     assert_eq!(text, "so với năm 2025: chưa đủ căn cứ kết luận có thay đổi");
+}
+
+#[test]
+fn a_change_that_holds_alone_only_says_so() {
+    let text = sentences::change(&measured(figure(0.05, 0.045, 1800), false));
+    assert!(text.contains("tăng 5 điểm") && text.contains("chưa giữ được khi xét đồng thời"), "{text}");
 }
 
 #[test]
 fn a_hidden_figure_is_said_to_be_unpublished() {
     assert_eq!(sentences::statement("Tỷ lệ", &figure(0.7, 0.1, 12)), "Tỷ lệ: không công bố.");
-    let text = sentences::change("năm 2025", &figure(0.7, 0.1, 12), &figure(0.6, 0.02, 900));
+    let text = sentences::change(&measured(figure(0.1, 0.1, 12), false));
     assert!(text.ends_with("không so sánh được"));
 }
 

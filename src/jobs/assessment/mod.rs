@@ -1,11 +1,12 @@
-//! The annual assessment: from weighted interviews through the gate to charts, tables and the report.
+//! The annual assessment and its smaller relatives: from weighted interviews through the gate to charts, tables and
+//! the report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::charts::{Chart, Width};
 use analysis::disclosure::{self, Rules, SafeRow, SafeTable};
 use analysis::estimation::{self, Results};
-use analysis::report::{self, AnnualInput, Front, Layout, Section};
+use analysis::report::{self, AnnualInput, Front, Layout, Report, Section};
 use analysis::table::Table;
 use analysis::weighting::Diagnosis;
 use anyhow::{Context, anyhow};
@@ -15,24 +16,71 @@ use sha2::{Digest, Sha256};
 use surveys::codebook::{Codebook, Missing};
 
 use super::analysis_file::{AnalysisFile, CaseRecord, outcomes, questions, sensitive, weighting_table};
-use super::template::{Battery, LayoutName, Template};
+use super::template::{LayoutName, Letterhead, Template};
 use super::weights::{Margin, Weighted, weight};
 use crate::fieldwork::dispositions::Outcomes;
+use provenance::Provenance;
 use view::View;
+use years::{Compared, YearWave};
 
+pub mod pdf;
+pub mod provenance;
+pub mod reading;
+pub mod review;
+mod short;
+pub mod verify;
 mod view;
+pub mod years;
 
-/// What an assessment is made from.
-struct Input<'a> {
+/// What a report is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The assessment of the year, with everything.
+    Annual,
+    /// First tables, soon after a snapshot.
+    Quick,
+    /// A small monthly or quarterly wave.
+    Pulse,
+}
+
+impl Kind {
+    /// Each kind with its name on the command line.
+    pub const ALL: [(Self, &str); 3] =
+        [(Self::Annual, "annual"), (Self::Quick, "quick"), (Self::Pulse, "pulse")];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("annual", |(_, name)| *name)
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+}
+
+/// What is asked for.
+pub struct Order<'a> {
+    pub kind: Kind,
+    pub file: &'a AnalysisFile,
+    /// Waves before, oldest first; changes are measured from the last one.
+    pub earlier: &'a [AnalysisFile],
+    /// In place of the template inside the analysis file.
+    pub template: Option<&'a Template>,
+}
+
+/// A wave, weighted, with all that its figures are made from.
+pub(super) struct Input<'a> {
+    file: &'a AnalysisFile,
     template: &'a Template,
-    codebook: &'a Codebook,
+    codebook: Codebook,
     /// The instrument's estimation plan.
     plan: &'a Value,
-    weighted: &'a Weighted,
+    weighted: Weighted,
+    /// For the analysts' room: one row a respondent, place in the design and weights, no answers.
+    weights: Table,
     records: &'a [CaseRecord],
     margins: &'a [Margin],
     /// Questions whose answers are sensitive (protection.md rule 18).
-    sensitive: &'a BTreeSet<String>,
+    sensitive: BTreeSet<String>,
     /// Names of areas by code, in their official order.
     areas: &'a [(String, String)],
     /// On every page and file, when the data are synthetic.
@@ -40,10 +88,6 @@ struct Input<'a> {
     /// The known values of a simulated population, by headline.
     truth: &'a BTreeMap<String, f64>,
     villages: u64,
-    /// Name and hash of what the numbers come from.
-    provenance: Vec<(String, String)>,
-    /// Date of the files' properties: year, month, day.
-    created: (u16, u8, u8),
 }
 
 /// Everything that leaves: all of it passed the gate.
@@ -67,40 +111,94 @@ pub struct Assessment {
     pub diagnosis: Diagnosis,
 }
 
-/// Weights the wave and assesses it.
+/// Weights the wave and assesses it: the annual report without earlier waves.
 pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
-    let questionnaire = file.read_questionnaire()?;
-    let codebook = Codebook::of(&questionnaire);
-    let weighted = weight(&weighting_table(&file.records, &questions(&codebook))?, &file.weighting)?;
-    let about = &file.about;
-    let weights = weighted.table(about.label.is_some())?;
-    let mut provenance = about.provenance.clone();
-    provenance.push(("weights.csv".to_owned(), sha256(weights.to_csv().as_bytes())));
-    provenance.push(("Chương trình".to_owned(), format!("langnghe {}", env!("CARGO_PKG_VERSION"))));
-    let (unweighted, weighted_outcomes) = outcomes(&file.records);
-    let input = Input {
-        template: &file.template,
-        codebook: &codebook,
-        plan: &file.plan,
-        weighted: &weighted,
-        records: &file.records,
-        margins: &file.weighting.margins,
-        sensitive: &sensitive(&questionnaire),
-        areas: &about.areas,
-        label: about.label.clone(),
-        truth: &about.truth,
-        villages: about.villages,
-        provenance,
-        created: (about.taken.year() as u16, about.taken.month() as u8, about.taken.day() as u8),
-    };
-    let input = &input;
-    let plan = full_plan(input)?;
-    let results = estimation::estimate(&input.weighted.respondents, &plan).context("estimates")?;
-    let rules = rules(input);
-    let safe = disclosure::gate(&results.results, &rules)?;
-    let sample = sample_as_it_is(input, &rules)?;
-    let view = View { input, safe: &safe };
+    let order = Order { kind: Kind::Annual, file, earlier: &[], template: None };
+    let input = Input::of(file, &file.template)?;
+    let figures = Figures::of(&input)?;
+    let draft = draft(&order, &input, &figures)?;
+    let docx = report::docx(&draft.report)?;
+    let html = report::html(&draft.report);
+    let all: Vec<SafeTable> = draft.tables.iter().map(|(_, table)| table.clone()).collect();
+    let view = View { input: &input, safe: &figures.safe, probability: figures.probability };
+    let xlsx = analysis::export::xlsx(
+        &all,
+        &analysis::export::About {
+            title: format!("Bảng số liệu: {}", file.template.front.about),
+            author: file.template.front.issuing_body.clone(),
+            notes: vec![view.source(figures.results.design.n)],
+            label: input.label.clone(),
+            created: created(file),
+        },
+    )?;
+    let headlines =
+        file.template.headlines.iter().map(|h| view.row(&h.id).cloned()).collect::<anyhow::Result<_>>()?;
+    let (unweighted, weighted) = outcomes(&file.records);
+    Ok(Assessment {
+        charts: draft.charts,
+        tables: draft.tables,
+        docx,
+        html,
+        xlsx,
+        headlines,
+        sample: figures.sample,
+        results: figures.results,
+        unweighted,
+        weighted,
+        weights: input.weights,
+        diagnosis: input.weighted.diagnosis,
+    })
+}
 
+/// The report alone, to be written as DOCX or HTML. `warn` hears what an analyst must know of the comparison.
+pub fn report(order: &Order<'_>, warn: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
+    let template = order.template.unwrap_or(&order.file.template);
+    let input = Input::of(order.file, template)?;
+    let figures = Figures::of(&input)?;
+    let compared = compared(order, &input)?;
+    for line in compared.iter().flat_map(|compared| &compared.warnings) {
+        warn(line);
+    }
+    match order.kind {
+        Kind::Annual => Ok(annual(order, &input, &figures, compared.as_ref())?.report),
+        Kind::Quick | Kind::Pulse => short::short(order, &input, &figures, compared.as_ref()),
+    }
+}
+
+/// Charts, tables and the report they stand in.
+struct Draft {
+    charts: Vec<(String, Box<dyn Chart>)>,
+    tables: Vec<(String, SafeTable)>,
+    report: Report,
+}
+
+fn draft(order: &Order<'_>, input: &Input<'_>, figures: &Figures) -> anyhow::Result<Draft> {
+    annual(order, input, figures, compared(order, input)?.as_ref())
+}
+
+/// The headlines of this wave beside those of the earlier ones.
+fn compared(order: &Order<'_>, input: &Input<'_>) -> anyhow::Result<Option<Compared>> {
+    if order.earlier.is_empty() {
+        return Ok(None);
+    }
+    let earlier: Vec<Input<'_>> =
+        order.earlier.iter().map(|file| Input::of(file, &file.template)).collect::<anyhow::Result<_>>()?;
+    let inputs: Vec<&Input<'_>> = earlier.iter().chain([input]).collect();
+    let names = years::names(&inputs);
+    let waves: Vec<YearWave<'_>> =
+        inputs.iter().zip(names).map(|(input, name)| YearWave::Rows { name, input, areas: None }).collect();
+    let ids: Vec<&str> = input.template.headlines.iter().map(|h| h.id.as_str()).collect();
+    years::compare(&waves, &ids, &estimation::years::Comparison::default()).map(Some)
+}
+
+fn annual(
+    order: &Order<'_>,
+    input: &Input<'_>,
+    figures: &Figures,
+    compared: Option<&Compared>,
+) -> anyhow::Result<Draft> {
+    let view = View { input, safe: &figures.safe, probability: figures.probability };
+    let (unweighted, weighted_outcomes) = outcomes(input.records);
     let mut charts: Vec<(String, Box<dyn Chart>)> = Vec::new();
     charts.push(("chi-tieu-chinh".into(), Box::new(view.headline_chart())));
     let mut section_charts: Vec<Vec<usize>> = Vec::new();
@@ -122,17 +220,17 @@ pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
     }
     let method_from = charts.len();
     charts.push(("tiep-xuc".into(), Box::new(view.funnel(&unweighted))));
-    charts.push(("quyen-so".into(), Box::new(view.weights(&rules)?)));
-    charts.push(("thap-tuoi".into(), Box::new(view.pyramid(&sample)?)));
+    charts.push(("quyen-so".into(), Box::new(view.weights(&figures.rules)?)));
+    charts.push(("thap-tuoi".into(), Box::new(view.pyramid(&figures.sample)?)));
 
     let mut tables: Vec<(String, SafeTable)> = vec![("chi-tieu-chinh".into(), view.headline_table())];
     for breakdown in &input.template.breakdowns {
         tables.push((format!("chi-tieu-theo-{}", breakdown.file), view.breakdown_table(breakdown)));
     }
     for (name, chart) in charts.iter().skip(1) {
-        tables.push((name.clone(), chart.table()));
+        tables.push((name.clone(), report::plain(chart.table(), figures.probability)));
     }
-
+    let statement = |id: &str| view.statement(id, compared.and_then(|compared| compared.last_change(id)));
     let sections = input
         .template
         .sections
@@ -141,18 +239,18 @@ pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
         .map(|(section, own)| {
             Ok(Section {
                 title: section.title.clone(),
-                comments: Vec::new(),
+                comments: section.comments.clone(),
                 statements: section
                     .statements
                     .iter()
-                    .map(|id| view.statement(id))
+                    .map(|id| statement(id))
                     .collect::<anyhow::Result<_>>()?,
                 charts: own.iter().map(|i| charts[*i].1.as_ref()).collect(),
             })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let annual = report::annual(&AnnualInput {
-        front: front(input),
+    let report = report::annual(&AnnualInput {
+        front: front(&input.template.front, input.label.as_deref(), created(input.file)),
         year: input.template.year,
         population: input.template.population.clone(),
         purpose: input.template.purpose.clone(),
@@ -160,55 +258,90 @@ pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
             .template
             .headlines
             .iter()
-            .map(|h| view.statement(&h.id))
+            .map(|h| statement(&h.id))
             .collect::<anyhow::Result<_>>()?,
         sections,
         fieldwork: view.fieldwork(&unweighted, &weighted_outcomes),
-        design: results.design.clone(),
+        design: figures.results.design.clone(),
         method: input.template.method.clone(),
         method_charts: charts[method_from..].iter().map(|(_, chart)| chart.as_ref()).collect(),
-        proposals: Vec::new(),
+        priorities: view.priorities(),
+        recommendations: view.recommendations(),
+        decisions: view.decisions(),
+        judgement: input.template.judgement.clone(),
+        proposals: input.template.proposals.clone(),
+        transparency: view.transparency(&unweighted, &figures.results.design),
+        questionnaire: view.questionnaire(),
+        probability: figures.probability,
+        changes: compared.map(|compared| compared.table(&view.names())),
         tables: tables[1..=input.template.breakdowns.len()].iter().map(|(_, table)| table.clone()).collect(),
-        provenance: input.provenance.clone(),
+        provenance: Provenance::of(order, &input.weights)?.rows(),
     });
-    let docx = report::docx(&annual)?;
-    let html = report::html(&annual);
-    let all: Vec<SafeTable> = tables.iter().map(|(_, table)| table.clone()).collect();
-    let xlsx = analysis::export::xlsx(
-        &all,
-        &analysis::export::About {
-            title: format!("Bảng số liệu: {}", input.template.front.about),
-            author: input.template.front.issuing_body.clone(),
-            notes: vec![view.source(results.design.n)],
-            label: input.label.clone(),
-            created: input.created,
-        },
-    )?;
-    let headlines =
-        input.template.headlines.iter().map(|h| view.row(&h.id).cloned()).collect::<anyhow::Result<_>>()?;
-    drop(annual);
-    Ok(Assessment {
-        charts,
-        tables,
-        docx,
-        html,
-        xlsx,
-        headlines,
-        sample,
-        results,
-        unweighted,
-        weighted: weighted_outcomes,
-        weights,
-        diagnosis: weighted.diagnosis,
-    })
+    Ok(Draft { charts, tables, report })
 }
 
-/// The instrument's plan with the batteries of the template: shares on the scale alone, and the share off it.
-fn full_plan(input: &Input<'_>) -> anyhow::Result<estimation::Plan> {
+impl<'a> Input<'a> {
+    /// Reads the questionnaire and weights the wave.
+    fn of(file: &'a AnalysisFile, template: &'a Template) -> anyhow::Result<Self> {
+        let questionnaire = file.read_questionnaire()?;
+        let codebook = Codebook::of(&questionnaire);
+        let weighted = weight(&weighting_table(&file.records, &questions(&codebook))?, &file.weighting)?;
+        let about = &file.about;
+        let weights = weighted.table(about.label.is_some())?;
+        Ok(Self {
+            file,
+            template,
+            plan: &file.plan,
+            weights,
+            weighted,
+            records: &file.records,
+            margins: &file.weighting.margins,
+            sensitive: sensitive(&questionnaire),
+            codebook,
+            areas: &about.areas,
+            label: about.label.clone(),
+            truth: &about.truth,
+            villages: about.villages,
+        })
+    }
+}
+
+/// What the gate let through of one wave.
+struct Figures {
+    results: Results,
+    rules: Rules,
+    safe: Vec<SafeRow>,
+    sample: Vec<SafeRow>,
+    /// False where the plan or the data say that this is no probability sample.
+    probability: bool,
+}
+
+impl Figures {
+    fn of(input: &Input<'_>) -> anyhow::Result<Self> {
+        let plan = full_plan(input)?;
+        let rules = rules(input, &plan);
+        let plan = input.weighted.plan(&plan)?;
+        let results = estimation::estimate(&input.weighted.respondents, &plan).context("estimates")?;
+        let safe = disclosure::gate(&results.results, &rules)?;
+        let sample = sample_as_it_is(input, &rules)?;
+        let probability =
+            !results.results.iter().any(|row| row.more.get("probability") == Some(&json!(false)));
+        Ok(Self { results, rules, safe, sample, probability })
+    }
+}
+
+fn created(file: &AnalysisFile) -> (u16, u8, u8) {
+    let taken = file.about.taken;
+    (taken.year() as u16, taken.month() as u8, taken.day() as u8)
+}
+
+/// The instrument's plan with the batteries of the template (shares on the scale alone, and the share off it) and its
+/// priorities (the share of people who named a matter at any place).
+fn full_plan(input: &Input<'_>) -> anyhow::Result<Value> {
     let mut plan = input.plan.clone();
-    let batteries: Vec<&Battery> = input.template.sections.iter().flat_map(|s| &s.likert).collect();
-    for question in batteries.iter().flat_map(|b| b.items.keys()) {
-        let (scale, silent) = scale_of(input.codebook, question)?;
+    let mut columns: Vec<String> = Vec::new();
+    for question in input.template.sections.iter().flat_map(|s| &s.likert).flat_map(|b| b.items.keys()) {
+        let (scale, silent) = scale_of(&input.codebook, question)?;
         let quoted = |codes: &[String]| codes.iter().map(|c| format!("'{c}'")).collect::<Vec<_>>().join(", ");
         plan["types"][format!("{question}_scale")] = json!(scale);
         plan["derive"][format!("{question}_scale")] =
@@ -217,14 +350,32 @@ fn full_plan(input: &Input<'_>) -> anyhow::Result<estimation::Plan> {
             "CASE WHEN {question} IN ({}) THEN 1 WHEN {question} IS NOT NULL THEN 0 END",
             quoted(&silent)
         ));
-        let requests =
-            plan["requests"].as_array_mut().ok_or_else(|| anyhow!("the plan has no `requests`"))?;
-        for column in ["scale", "silent"] {
-            let column = format!("{question}_{column}");
-            requests.push(json!({ "id": column, "statistic": "mean", "of": [column], "missing": "drop" }));
+        columns.extend([format!("{question}_scale"), format!("{question}_silent")]);
+    }
+    if let Some(priorities) = &input.template.priorities {
+        let first = priorities
+            .columns
+            .first()
+            .ok_or_else(|| anyhow!("the report's template names no columns of `priorities`"))?;
+        for code in priorities.authorities.values().flatten() {
+            let any: Vec<String> =
+                priorities.columns.iter().map(|column| format!("{column} = '{code}'")).collect();
+            let column = priority_column(code);
+            plan["derive"][&column] =
+                json!(format!("CASE WHEN {} THEN 1 WHEN {first} IS NOT NULL THEN 0 END", any.join(" OR ")));
+            columns.push(column);
         }
     }
-    input.weighted.plan(&plan)
+    let requests = plan["requests"].as_array_mut().ok_or_else(|| anyhow!("the plan has no `requests`"))?;
+    for column in columns {
+        requests.push(json!({ "id": column, "statistic": "mean", "of": [column], "missing": "drop" }));
+    }
+    Ok(plan)
+}
+
+/// The column that says whether a matter was named.
+fn priority_column(code: &str) -> String {
+    format!("priority_{code}")
 }
 
 /// Codes on the scale of a question, and those of don't know and refused. 95–97 (does not apply, other) are neither.
@@ -245,20 +396,16 @@ fn scale_of(codebook: &Codebook, question: &str) -> anyhow::Result<(Vec<String>,
     Ok((scale, silent))
 }
 
-fn rules(input: &Input<'_>) -> Rules {
+/// The gate's thresholds with this wave's sensitive columns; `plan` holds all that is derived.
+fn rules(input: &Input<'_>, plan: &Value) -> Rules {
     let mut sensitive = input.sensitive.clone();
     // A derived column is as sensitive as what it is made of.
-    if let Some(derive) = input.plan["derive"].as_object() {
-        for (name, expression) in derive {
-            let expression = expression.as_str().unwrap_or_default();
-            let words = expression.split(|c: char| !c.is_alphanumeric() && c != '_');
-            if words.into_iter().any(|word| input.sensitive.contains(word)) {
-                sensitive.insert(name.clone());
-            }
+    for (name, expression) in plan["derive"].as_object().into_iter().flatten() {
+        let expression = expression.as_str().unwrap_or_default();
+        let mut words = expression.split(|c: char| !c.is_alphanumeric() && c != '_');
+        if words.any(|word| input.sensitive.contains(word)) {
+            sensitive.insert(name.clone());
         }
-    }
-    for question in input.sensitive {
-        sensitive.extend([format!("{question}_scale"), format!("{question}_silent")]);
     }
     Rules {
         sensitive,
@@ -285,9 +432,7 @@ fn sample_as_it_is(input: &Input<'_>, rules: &Rules) -> anyhow::Result<Vec<SafeR
     Ok(disclosure::gate(&results.results, rules)?)
 }
 
-fn front(input: &Input<'_>) -> Front {
-    let head = &input.template.front;
-    let (year, month, day) = input.created;
+fn front(head: &Letterhead, label: Option<&str>, (year, month, day): (u16, u8, u8)) -> Front {
     Front {
         layout: match head.layout {
             LayoutName::Party => Layout::Party,
@@ -299,7 +444,7 @@ fn front(input: &Input<'_>) -> Front {
         place_and_date: head.place_and_date.clone(),
         kind: head.kind.clone(),
         about: head.about.clone(),
-        label: input.label.clone(),
+        label: label.map(str::to_owned),
         signature: None,
         recipients: head.recipients.clone(),
         created: format!("{year:04}-{month:02}-{day:02}T00:00:00Z"),

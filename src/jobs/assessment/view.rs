@@ -7,11 +7,12 @@ use analysis::charts::{
     Unit, numerals,
 };
 use analysis::disclosure::{Cell, Figure, Rules, SafeBins, SafeRow, SafeTable};
-use analysis::report::{self, Statement};
+use analysis::estimation::DesignSummary;
+use analysis::report::{self, Authority, Statement};
 use analysis::table::Table;
 use anyhow::anyhow;
 
-use super::Input;
+use super::{Input, priority_column};
 use crate::fieldwork::dispositions::{Disposition, Outcomes};
 use crate::jobs::template::{Battery, Breakdown, Headline};
 
@@ -19,6 +20,7 @@ use crate::jobs::template::{Battery, Breakdown, Headline};
 pub(super) struct View<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) safe: &'a [SafeRow],
+    pub(super) probability: bool,
 }
 
 impl View<'_> {
@@ -28,7 +30,7 @@ impl View<'_> {
         })
     }
 
-    fn figure(&self, id: &str) -> Figure {
+    pub(super) fn figure(&self, id: &str) -> Figure {
         self.row(id).map_or_else(|_| Figure::absent(), |row| row.figure().clone())
     }
 
@@ -60,7 +62,7 @@ impl View<'_> {
         found.ok_or_else(|| anyhow!("the report's template has no headline `{id}`"))
     }
 
-    fn caption(&self, title: String, subtitle: String, n: Option<usize>) -> Caption {
+    pub(super) fn caption(&self, title: String, subtitle: String, n: Option<usize>) -> Caption {
         let source = match n {
             Some(n) => self.source(n),
             None => self.source_line(),
@@ -73,11 +75,12 @@ impl View<'_> {
     }
 
     pub(super) fn source(&self, n: usize) -> String {
-        format!(
-            "{}; mẫu xác suất hai giai đoạn, có trọng số; khoảng tin cậy 95%; n\u{a0}=\u{a0}{}",
-            self.source_line(),
-            numerals::whole(n as u64)
-        )
+        let sample = if self.probability {
+            "mẫu xác suất hai giai đoạn, có trọng số; khoảng tin cậy 95%"
+        } else {
+            "không phải mẫu xác suất, không có sai số chọn mẫu"
+        };
+        format!("{}; {sample}; n\u{a0}=\u{a0}{}", self.source_line(), numerals::whole(n as u64))
     }
 
     pub(super) fn headline_chart(&self) -> DotInterval {
@@ -212,6 +215,7 @@ impl View<'_> {
             |label: &str, cases: u64, lost: &str| Stage { label: label.into(), cases, lost: lost.into() };
         let rate = counts
             .rr3()
+            .filter(|_| self.probability)
             .map_or(String::new(), |rate| format!(" (AAPOR RR3: {})", numerals::percent(rate, 1)));
         Funnel {
             caption: self.caption(
@@ -290,12 +294,12 @@ impl View<'_> {
         })
     }
 
-    pub(super) fn statement(&self, id: &str) -> anyhow::Result<Statement> {
+    pub(super) fn statement(&self, id: &str, change: Option<report::Change>) -> anyhow::Result<Statement> {
         let headline = self.headline(id)?;
         Ok(Statement {
             subject: headline.subject.clone(),
             figure: self.row(id)?.figure().clone(),
-            before: None,
+            change,
             areas: self.groups(id, "area_large"),
             higher_is_better: headline.higher_is_better,
         })
@@ -318,6 +322,143 @@ impl View<'_> {
                 .collect(),
             response_rate: unweighted.rr3().unwrap_or(f64::NAN),
             response_rate_weighted: weighted.rr3(),
+        }
+    }
+
+    /// Matters by competent authority, most named first; what the gate holds back stands last.
+    pub(super) fn priorities(&self) -> Vec<Authority> {
+        let Some(priorities) = &self.input.template.priorities else { return Vec::new() };
+        let list = priorities.columns.first().map_or("", String::as_str);
+        let matter = |code: &String| {
+            let label = self.input.codebook.value_label(list, code, "vi").to_owned();
+            (label, self.figure(&priority_column(code)))
+        };
+        priorities
+            .authorities
+            .iter()
+            .map(|(name, codes)| {
+                let mut matters: Vec<(String, Figure)> = codes.iter().map(matter).collect();
+                matters.sort_by(|a, b| {
+                    let share = |figure: &Figure| figure.estimate().unwrap_or(-1.0);
+                    share(&b.1).total_cmp(&share(&a.1))
+                });
+                Authority { name: name.clone(), matters }
+            })
+            .collect()
+    }
+
+    /// What became of the last recommendations, as the register was typed in.
+    pub(super) fn recommendations(&self) -> Vec<String> {
+        let Some(typed) = &self.input.template.recommendations else { return Vec::new() };
+        let mut told = vec![format!(
+            "Kiến nghị {}: {} kiến nghị, đã trả lời {}, quá hạn {}.",
+            typed.of, typed.made, typed.answered, typed.overdue
+        )];
+        told.extend(typed.indicators.iter().map(|(name, value)| format!("{name}: {value} (mục tiêu 100%).")));
+        told
+    }
+
+    pub(super) fn decisions(&self) -> Vec<String> {
+        let line = |decision: &crate::jobs::template::Decision| {
+            format!("{} – {}, trước {}", decision.what, decision.owner, decision.by)
+        };
+        self.input.template.decisions.iter().map(line).collect()
+    }
+
+    /// AAPOR's items: what the template says, then what the program knows.
+    pub(super) fn transparency(&self, counts: &Outcomes, design: &DesignSummary) -> Vec<(String, String)> {
+        let template = self.input.template;
+        let mut items: Vec<(String, String)> =
+            template.transparency.iter().map(|(item, text)| (item.clone(), text.clone())).collect();
+        let mut add = |item: &str, text: String| items.push((item.to_owned(), text));
+        add("Đối tượng", template.population.clone());
+        add("Thời gian phỏng vấn", template.period.clone());
+        add(
+            "Cỡ mẫu",
+            format!(
+                "{} phiếu hoàn thành trên {} trường hợp, tại {} thôn, tổ dân phố",
+                numerals::whole(design.n as u64),
+                numerals::whole(self.input.records.len() as u64),
+                numerals::whole(self.input.villages)
+            ),
+        );
+        if self.probability {
+            let rates = counts.rates();
+            let rate = |rate: Option<f64>| rate.map_or("–".to_owned(), |rate| numerals::percent(rate, 1));
+            add(
+                "Tỷ lệ trả lời, hợp tác, từ chối, liên hệ được (AAPOR)",
+                format!(
+                    "RR1 {}; RR3 {}; COOP1 {}; REF1 {}; CON1 {}",
+                    rate(rates.rr1),
+                    rate(rates.rr3),
+                    rate(rates.coop1),
+                    rate(rates.ref1),
+                    rate(rates.con1)
+                ),
+            );
+            let widest = template
+                .headlines
+                .iter()
+                .filter_map(|h| self.figure(&h.id).interval())
+                .map(|(low, high)| (high - low) / 2.0)
+                .fold(0.0, f64::max);
+            add(
+                "Sai số chọn mẫu",
+                format!(
+                    "Các chỉ tiêu chính: tối đa ±{} điểm phần trăm ở mức tin cậy 95%, đã kể đến thiết kế mẫu và \
+                     quyền số; chưa kể sai số do không trả lời, do đo lường",
+                    numerals::decimal(widest * 100.0, 1)
+                ),
+            );
+        } else {
+            add("Sai số chọn mẫu", report::NOT_A_PROBABILITY_SAMPLE.to_owned());
+        }
+        let diagnosis = &self.input.weighted.diagnosis;
+        add(
+            "Quyền số",
+            format!(
+                "Phương sai tăng {} lần do quyền số không đều (Kish); cỡ mẫu hiệu quả {}",
+                numerals::decimal(diagnosis.kish_effect, 2),
+                numerals::decimal(diagnosis.effective_n, 0)
+            ),
+        );
+        add(
+            "Ảnh hưởng của điều tra viên",
+            "Tệp phân tích không ghi mã điều tra viên nên chưa ước lượng được phần biến thiên do điều tra viên".to_owned(),
+        );
+        add("Lời hỏi", "Xem phụ lục phiếu hỏi".to_owned());
+        items
+    }
+
+    /// Analysed questions in the form's order, with their choices.
+    pub(super) fn questionnaire(&self) -> Vec<(String, String)> {
+        let book = &self.input.codebook;
+        crate::jobs::analysis_file::questions(book)
+            .into_iter()
+            .filter_map(|name| book.variables.get(name))
+            .map(|variable| {
+                let choices: Vec<String> = variable
+                    .values
+                    .iter()
+                    .map(|v| format!("{} {}", v.code, book.value_label(&variable.name, &v.code, "vi")))
+                    .collect();
+                let choices = if choices.is_empty() { "(ghi số)".to_owned() } else { choices.join("; ") };
+                (book.label(&variable.name, "vi").replace("**", ""), choices)
+            })
+            .collect()
+    }
+
+    /// What headlines and areas are called, for tables of several waves.
+    pub(super) fn names(&self) -> Names {
+        Names {
+            headlines: self
+                .input
+                .template
+                .headlines
+                .iter()
+                .map(|h| (h.id.clone(), h.short.clone()))
+                .collect(),
+            areas: self.input.areas.to_vec(),
         }
     }
 
@@ -374,6 +515,24 @@ impl View<'_> {
     }
 
     fn dress(&self, table: SafeTable) -> SafeTable {
-        table.note(self.source_line()).note(self.input.label.clone().unwrap_or_default())
+        report::plain(table, self.probability)
+            .note(self.source_line())
+            .note(self.input.label.clone().unwrap_or_default())
+    }
+}
+
+/// Names for readers by id and code.
+pub(super) struct Names {
+    pub(super) headlines: Vec<(String, String)>,
+    pub(super) areas: Vec<(String, String)>,
+}
+
+impl Names {
+    pub(super) fn headline<'a>(&'a self, id: &'a str) -> &'a str {
+        self.headlines.iter().find(|(known, _)| known == id).map_or(id, |(_, name)| name)
+    }
+
+    pub(super) fn area<'a>(&'a self, code: &'a str) -> &'a str {
+        self.areas.iter().find(|(known, _)| known == code).map_or(code, |(_, name)| name)
     }
 }
