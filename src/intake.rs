@@ -13,7 +13,7 @@ use surveys::submission::{self, AnswerValue, Judge, Submission};
 use surveys::{halves, xform, xlsform};
 
 use crate::db::{
-    self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome,
+    self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome, ProjectState,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::keys::{KeyFolder, WaveKey};
@@ -158,8 +158,22 @@ impl Receiver {
         Ok(())
     }
 
-    /// Settles what a crash left behind; at start and every minute.
+    /// Drops the key of a wave that is closed.
+    pub fn forget_key(&self, project: i64) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&project);
+    }
+
+    /// Settles what a crash left behind; at start and every minute. Keys of waves that were closed meanwhile, by a
+    /// command or another server, are forgotten, and the log says so.
     pub fn settle(&self, now: DateTime<Utc>) -> Result<(), IntakeError> {
+        for project in self.field.read(|db| db.list_projects())? {
+            let held = self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(&project.id);
+            if held && project.state == ProjectState::Closed {
+                self.forget_key(project.id);
+                let detail = format!("{{\"project\":{}}}", project.id);
+                self.field.transaction(|db| db.append_audit("server", "wave key forgotten", &detail, now))?;
+            }
+        }
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
         for (project, key) in &keys {
             self.queue.settle_expired(*project, key, now)?;
@@ -231,6 +245,7 @@ impl Receiver {
         let version = head.version.clone();
         let form = self.read_form(project, &head.form_id, &version)?;
         if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
+            self.count_late(project)?;
             return Err(IntakeError::ClosedForm { form: head.form_id });
         }
         let key = self.key(project)?;
@@ -274,6 +289,15 @@ impl Receiver {
             Outcome::Conflict => Err(IntakeError::Conflict),
             outcome => Ok(outcome),
         }
+    }
+
+    /// A submission that came after the end of its wave is counted; one to a form that a person closed is not.
+    fn count_late(&self, project: i64) -> Result<(), IntakeError> {
+        let wave = self.field.read(|db| db.find_project(project))?;
+        if wave.is_some_and(|wave| wave.state != ProjectState::Open) {
+            self.field.transaction(|db| db.count_late_interview(project))?;
+        }
+        Ok(())
     }
 
     /// The visit that a survey's submission reports, and the coarse area its answers may carry. Both come from the

@@ -23,6 +23,7 @@ mod sample;
 mod sample_pages;
 mod serve;
 mod user;
+mod wave;
 mod weight;
 
 /// Lắng Nghe: khảo sát nắm tình hình Nhân dân, từ phiếu hỏi đến báo cáo.
@@ -49,6 +50,8 @@ enum Command {
     #[command(subcommand)]
     Project(project::Command),
     #[command(subcommand)]
+    Wave(wave::Command),
+    #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
     Key(key::Command),
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Estimate(args) => estimate::run(&args),
         Command::Protect(args) => protect::run(&args),
         Command::Project(command) => project::run(&command),
+        Command::Wave(command) => wave::run(&command),
         Command::User(command) => user::run(&command),
         Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),

@@ -3,6 +3,10 @@
 pub mod analysis_file;
 pub mod analysis_files;
 pub mod assessment;
+pub mod cases;
+pub mod close;
+pub mod design;
 pub mod freeze;
 pub mod template;
 pub mod weights;
+pub mod withdrawal;

@@ -11,7 +11,8 @@ fn small_wave() -> AnalysisFile {
     let sample = simulation::draw(&instrument, &truth, 7).expect("a sample");
     let fieldwork = simulation::work(&instrument, &truth, &sample, 7).expect("fieldwork");
     let records = simulation::records(&truth, &fieldwork).expect("records");
-    outputs::analysis_file(&instrument, &truth, &fieldwork, 3, "Đợt thử", records, 7).expect("an analysis file")
+    outputs::analysis_file(&instrument, &truth, &fieldwork, 3, "Đợt thử", records, 7)
+        .expect("an analysis file")
 }
 
 #[test]
@@ -45,7 +46,10 @@ fn an_analysis_file_opens_with_the_key_of_its_wave_only() {
     }
     assert_eq!(files.snapshots(3).expect("they are listed"), [1, 2]);
     assert_eq!(files.read(3, None, &keys.analysts(3).expect("a key")).expect("it opens").about.snapshot, 2);
-    assert_eq!(files.read(3, Some(1), &keys.analysts(3).expect("a key")).expect("it opens").about.snapshot, 1);
+    assert_eq!(
+        files.read(3, Some(1), &keys.analysts(3).expect("a key")).expect("it opens").about.snapshot,
+        1
+    );
     let wrong = files.read(3, None, &keys.analysts(4).expect("a key")).expect_err("another wave's key");
     assert!(wrong.to_string().contains("does not open"), "{wrong}");
     let at_rest = std::fs::read(folder.join("analysis/wave-3-snapshot-1.age")).expect("it is there");

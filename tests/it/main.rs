@@ -17,3 +17,4 @@ mod sample_pages;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;
+mod wave;
