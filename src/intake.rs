@@ -16,7 +16,7 @@ use crate::db::{
     self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome, ProjectState,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
-use crate::keys::{KeyFolder, WaveKey};
+use crate::keys::{self, KeyFolder, WaveKey};
 
 /// Why a submission was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -256,8 +256,13 @@ impl Receiver {
             .unwrap_or_else(|| format!("uuid:{}", uuid_from(key.name("instance of content", &[&xml]))));
         let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
         let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
-        let parts =
-            halves::split(&form.compiled, &xml).map_err(|e| IntakeError::Unreadable(e.to_string()))?;
+        let mut flags = flags(&form, &submission, now);
+        let sealed = self.seal_plain_blocks(project, &form, &head, &instance_id, &xml)?;
+        if sealed.is_some() {
+            flags.push(keys::SEALED_BY_SERVER.to_owned());
+        }
+        let parts = halves::split(&form.compiled, sealed.as_deref().unwrap_or(&xml))
+            .map_err(|e| IntakeError::Unreadable(e.to_string()))?;
         let token = match self.ties {
             Ties::Random => None,
             // With the content: what comes under a taken id with other content must keep answers of its own.
@@ -276,7 +281,7 @@ impl Receiver {
             app_user: Some(app_user.id),
             device: None,
             visit,
-            flags: flags(&form, &submission, now),
+            flags,
             now,
             token,
         };
@@ -289,6 +294,36 @@ impl Receiver {
             Outcome::Conflict => Err(IntakeError::Conflict),
             outcome => Ok(outcome),
         }
+    }
+
+    /// Seals what came plain and is due sealed (protection.md rule 10). Waves without a custodian have no sealed blocks.
+    fn seal_plain_blocks(
+        &self,
+        project: i64,
+        form: &ReadForm,
+        head: &submission::Head,
+        instance_id: &str,
+        xml: &[u8],
+    ) -> Result<Option<Vec<u8>>, IntakeError> {
+        if form.compiled.sealed_groups().next().is_none() {
+            return Ok(None);
+        }
+        let unavailable = |error: keys::KeyFolderError| IntakeError::Unavailable(error.to_string());
+        let folder = self.key_folder.as_ref();
+        let custodian = folder.map(|folder| folder.custodian(project)).transpose().map_err(unavailable)?;
+        let Some(custodian) = custodian.flatten() else { return Ok(None) };
+        // Blocks of an edit are tied to the first version of the interview.
+        let first = match &head.deprecated_id {
+            Some(original) => {
+                let key = self.key(project)?;
+                let found =
+                    self.field.read(|db| db.find_submission(project, &head.form_id, original, &key))?;
+                found.map_or_else(|| original.clone(), |found| found.first_instance_id)
+            }
+            None => instance_id.to_owned(),
+        };
+        keys::seal_plain_blocks(&form.compiled, xml, &first, &custodian)
+            .map_err(|error| IntakeError::Unavailable(error.to_string()))
     }
 
     /// A submission that came after the end of its wave is counted; one to a form that a person closed is not.

@@ -22,7 +22,7 @@ pub const GOES: [(&str, &str); 7] = [
 ];
 
 /// Tables of the field vault that keep their rows: what the wave was, who may do what, the log.
-pub const STAYS: [&str; 18] = [
+pub const STAYS: [&str; 16] = [
     "__diesel_schema_migrations",
     "vault",
     "projects",
@@ -39,8 +39,6 @@ pub const STAYS: [&str; 18] = [
     "grants",
     "documents",
     "audit",
-    "sqlite_sequence",
-    "pg_stat_statements",
 ];
 
 /// Rows that went, by table.

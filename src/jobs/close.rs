@@ -79,8 +79,13 @@ pub fn close(
         "wave {project} has no respondents ({}); only surveys are closed",
         wave.kind.name()
     );
-    if wave.state != ProjectState::Closed {
-        prepare(receiver, keys, analysis, project, &wave.name, options)?;
+    if wave.state != ProjectState::Closed
+        && let Err(error) = prepare(receiver, keys, analysis, project, &wave.name, options)
+    {
+        if wave.state == ProjectState::Open {
+            freeze::resume_fieldwork(receiver, project)?;
+        }
+        return Err(error);
     }
     let facts = field.read(|db| db.find_document(project, FACTS))?;
     let facts = facts.ok_or_else(|| {
