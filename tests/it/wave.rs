@@ -315,7 +315,8 @@ on_both_backends! {
         assert!(survey.make_cases().contains("64"));
         assert!(survey.refused(&arguments).contains("already"));
         // With the commune as an area of another year each combination would be one village.
-        let other = Survey::new(&Place::on_sqlite());
+        let elsewhere = Place::on_sqlite();
+        let other = Survey::new(&elsewhere);
         other.give_sample(|village| if village < FRAMED { "01" } else { "02" });
         let arguments = other.cases();
         let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -600,7 +601,7 @@ on_both_backends! {
         let past = "2026-01-31".parse().expect("a day");
         folder.keep_until(1, past).expect("brought forward");
         assert_eq!(folder.keep_until(1, "2040-01-01".parse().expect("a day")).expect("not put off"), past);
-        assert!(folder.analysts(1).expect_err("its time is over").to_string().contains("key retire 1"));
+        assert!(folder.analysts(1).err().expect("its time is over").to_string().contains("key retire 1"));
         assert!(survey.refused(&["key", "retire", "1"]).contains("wave close 1"));
         place.field().transaction(|db| db.set_project_state(1, ProjectState::Closed)).expect("closed");
         assert!(survey.ok(&["key", "retire", "1"], HOUSE).contains("analysts-1.key"));
