@@ -13,10 +13,10 @@ use surveys::submission::{self, AnswerValue, Judge, Submission};
 use surveys::{halves, xform, xlsform};
 
 use crate::db::{
-    self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome,
+    self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome, ProjectState,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
-use crate::keys::{KeyFolder, WaveKey};
+use crate::keys::{self, KeyFolder, WaveKey};
 
 /// Why a submission was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -158,8 +158,22 @@ impl Receiver {
         Ok(())
     }
 
-    /// Settles what a crash left behind; at start and every minute.
+    /// Drops the key of a wave that is closed.
+    pub fn forget_key(&self, project: i64) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&project);
+    }
+
+    /// Settles what a crash left behind; at start and every minute. Keys of waves that were closed meanwhile, by a
+    /// command or another server, are forgotten, and the log says so.
     pub fn settle(&self, now: DateTime<Utc>) -> Result<(), IntakeError> {
+        for project in self.field.read(|db| db.list_projects())? {
+            let held = self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(&project.id);
+            if held && project.state == ProjectState::Closed {
+                self.forget_key(project.id);
+                let detail = format!("{{\"project\":{}}}", project.id);
+                self.field.transaction(|db| db.append_audit("server", "wave key forgotten", &detail, now))?;
+            }
+        }
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
         for (project, key) in &keys {
             self.queue.settle_expired(*project, key, now)?;
@@ -231,6 +245,7 @@ impl Receiver {
         let version = head.version.clone();
         let form = self.read_form(project, &head.form_id, &version)?;
         if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
+            self.count_late(project)?;
             return Err(IntakeError::ClosedForm { form: head.form_id });
         }
         let key = self.key(project)?;
@@ -241,8 +256,13 @@ impl Receiver {
             .unwrap_or_else(|| format!("uuid:{}", uuid_from(key.name("instance of content", &[&xml]))));
         let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
         let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
-        let parts =
-            halves::split(&form.compiled, &xml).map_err(|e| IntakeError::Unreadable(e.to_string()))?;
+        let mut flags = flags(&form, &submission, now);
+        let sealed = self.seal_plain_blocks(project, &form, &head, &instance_id, &xml)?;
+        if sealed.is_some() {
+            flags.push(keys::SEALED_BY_SERVER.to_owned());
+        }
+        let parts = halves::split(&form.compiled, sealed.as_deref().unwrap_or(&xml))
+            .map_err(|e| IntakeError::Unreadable(e.to_string()))?;
         let token = match self.ties {
             Ties::Random => None,
             // With the content: what comes under a taken id with other content must keep answers of its own.
@@ -261,7 +281,7 @@ impl Receiver {
             app_user: Some(app_user.id),
             device: None,
             visit,
-            flags: flags(&form, &submission, now),
+            flags,
             now,
             token,
         };
@@ -274,6 +294,45 @@ impl Receiver {
             Outcome::Conflict => Err(IntakeError::Conflict),
             outcome => Ok(outcome),
         }
+    }
+
+    /// Seals what came plain and is due sealed (protection.md rule 10). Waves without a custodian have no sealed blocks.
+    fn seal_plain_blocks(
+        &self,
+        project: i64,
+        form: &ReadForm,
+        head: &submission::Head,
+        instance_id: &str,
+        xml: &[u8],
+    ) -> Result<Option<Vec<u8>>, IntakeError> {
+        if form.compiled.sealed_groups().next().is_none() {
+            return Ok(None);
+        }
+        let unavailable = |error: keys::KeyFolderError| IntakeError::Unavailable(error.to_string());
+        let folder = self.key_folder.as_ref();
+        let custodian = folder.map(|folder| folder.custodian(project)).transpose().map_err(unavailable)?;
+        let Some(custodian) = custodian.flatten() else { return Ok(None) };
+        // Blocks of an edit are tied to the first version of the interview.
+        let first = match &head.deprecated_id {
+            Some(original) => {
+                let key = self.key(project)?;
+                let found =
+                    self.field.read(|db| db.find_submission(project, &head.form_id, original, &key))?;
+                found.map_or_else(|| original.clone(), |found| found.first_instance_id)
+            }
+            None => instance_id.to_owned(),
+        };
+        keys::seal_plain_blocks(&form.compiled, xml, &first, &custodian)
+            .map_err(|error| IntakeError::Unavailable(error.to_string()))
+    }
+
+    /// A submission that came after the end of its wave is counted; one to a form that a person closed is not.
+    fn count_late(&self, project: i64) -> Result<(), IntakeError> {
+        let wave = self.field.read(|db| db.find_project(project))?;
+        if wave.is_some_and(|wave| wave.state != ProjectState::Open) {
+            self.field.transaction(|db| db.count_late_interview(project))?;
+        }
+        Ok(())
     }
 
     /// The visit that a survey's submission reports, and the coarse area its answers may carry. Both come from the

@@ -3,12 +3,16 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use chrono::{Months, NaiveDate, Utc};
+
 use super::user::{Installation, ask, secret_of};
 use crate::config::DataPlace;
-use crate::db::ProjectKind;
+use crate::db::{ProjectKind, ProjectState};
 use crate::keys::{self, Passphrase};
 
 const VARIABLE: &str = "LANGNGHE_KEY_PASSPHRASE";
+/// How long analysis files open where nothing else is said.
+const RETENTION: Months = Months::new(60);
 
 /// Khóa của đợt khảo sát · Keys
 #[derive(Debug, clap::Subcommand)]
@@ -28,6 +32,26 @@ pub enum Command {
         /// Public half of the custodian's key
         #[arg(long, value_name = "F.pub")]
         custodian: PathBuf,
+        /// Last day on which analysis files open; default: five years from today
+        #[arg(long, value_name = "DATE")]
+        retention: Option<NaiveDate>,
+        #[command(flatten)]
+        place: DataPlace,
+    },
+    /// Các khóa đang có · Which keys lie in the key folder, and until when analysis files open
+    #[command(after_help = "Example: langnghe key list --format json")]
+    List {
+        #[command(flatten)]
+        place: DataPlace,
+        #[arg(long, value_parser = ["table", "json"], default_value = "table")]
+        format: String,
+    },
+    /// Hủy khóa phân tích hết hạn · Destroy the analysts' key of a closed wave after its retention date: its analysis
+    /// files open never again
+    #[command(after_help = "Example: langnghe key retire 1")]
+    Retire {
+        #[arg(value_name = "ID")]
+        wave: i64,
         #[command(flatten)]
         place: DataPlace,
     },
@@ -62,7 +86,13 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             );
             Ok(())
         }
-        Command::Create { wave, custodian, place } => {
+        Command::Create { wave, custodian, retention, place } => {
+            let today = Utc::now().date_naive();
+            let until = match retention {
+                Some(until) => *until,
+                None => today.checked_add_months(RETENTION).unwrap_or(today),
+            };
+            anyhow::ensure!(until > today, "--retention {until} is past; give a day to come");
             let custodian = keys::load_custodian_public(custodian)?;
             let installation = Installation::open(place)?;
             let project = installation.field.read(|db| db.find_project(*wave))?;
@@ -75,7 +105,8 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
                 project.kind.name()
             );
             let escrow = installation.keys.create_survey(*wave, &custodian, &new_passphrase()?)?;
-            installation.log("keys made", serde_json::json!({ "project": wave }))?;
+            installation.keys.keep_until(*wave, until)?;
+            installation.log("keys made", serde_json::json!({ "project": wave, "retention": until }))?;
             say!("{}", escrow.display());
             eprintln!(
                 "Chuyển {} cho người giữ khóa: không có nó và mật khẩu thì dữ liệu của đợt này không mở lại được. \
@@ -84,6 +115,8 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             );
             Ok(())
         }
+        Command::List { place, format } => list(place, format),
+        Command::Retire { wave, place } => retire(*wave, place),
         Command::Restore { wave, escrow, custodian_key, place } => {
             let installation = Installation::open(place)?;
             let own = match secret_of("LANGNGHE_CUSTODIAN_PASSPHRASE") {
@@ -100,6 +133,73 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// What of a wave's keys is here, for people and programs.
+fn list(place: &DataPlace, format: &str) -> anyhow::Result<()> {
+    let installation = Installation::open(place)?;
+    let files = installation.keys.list_files()?;
+    let has = |name: String| files.contains(&name);
+    let today = Utc::now().date_naive();
+    let mut rows = Vec::new();
+    for project in installation.field.read(|db| db.list_projects())? {
+        let id = project.id;
+        let until = installation.keys.retention(id)?;
+        rows.push(serde_json::json!({
+            "project": id, "name": project.name, "state": project.state.name(),
+            "wave": has(format!("wave-{id}.key")), "tablet": has(format!("tablet-{id}.key")),
+            "escrow": has(format!("wave-{id}.escrow")), "analysts": has(format!("analysts-{id}.key")),
+            "retention": until, "due": until.is_some_and(|until| today > until),
+        }));
+    }
+    if format == "json" {
+        say!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    for row in rows {
+        let mark = |name: &str, words: &str| match row[name] == true {
+            true => words.to_owned(),
+            false => "–".to_owned(),
+        };
+        let until = row["retention"].as_str().unwrap_or("–");
+        let due = if row["due"] == true { "quá hạn: langnghe key retire" } else { "" };
+        say!(
+            "{:>4}  {:<9} {:<10} {:<16} {:<16} {until:<11} {}  {due}",
+            row["project"],
+            mark("wave", "khóa đợt"),
+            mark("tablet", "máy bảng"),
+            mark("escrow", "bản giữ hộ còn"),
+            mark("analysts", "khóa phân tích"),
+            row["name"].as_str().unwrap_or_default(),
+        );
+    }
+    Ok(())
+}
+
+fn retire(wave: i64, place: &DataPlace) -> anyhow::Result<()> {
+    let installation = Installation::open(place)?;
+    let project = installation.field.read(|db| db.find_project(wave))?;
+    let Some(project) = project else {
+        anyhow::bail!("there is no wave {wave}; see `langnghe project list`")
+    };
+    let until = installation.keys.retention(wave)?;
+    let today = Utc::now().date_naive();
+    anyhow::ensure!(
+        until.is_some_and(|until| today > until),
+        "the analysts' key of wave {wave} is kept until {}; until then its analysis files open",
+        until.map_or_else(|| "–".to_owned(), |until| until.to_string())
+    );
+    anyhow::ensure!(
+        project.state == ProjectState::Closed,
+        "wave {wave} is {}; close it first: langnghe wave close {wave}",
+        project.state.name()
+    );
+    let gone = installation.keys.destroy_analysts(wave)?;
+    installation.log("analysts' key destroyed", serde_json::json!({ "project": wave }))?;
+    for name in gone {
+        say!("đã hủy (destroyed) {name}");
+    }
+    Ok(())
 }
 
 /// A passphrase to seal with, from the environment or asked twice.

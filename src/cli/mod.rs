@@ -27,6 +27,7 @@ mod sample;
 mod sample_pages;
 mod serve;
 mod user;
+mod wave;
 mod weight;
 
 /// Lắng Nghe: khảo sát nắm tình hình Nhân dân, từ phiếu hỏi đến báo cáo.
@@ -54,6 +55,8 @@ enum Command {
     Report(report::Args),
     #[command(subcommand)]
     Project(project::Command),
+    #[command(subcommand)]
+    Wave(wave::Command),
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Project(command) => project::run(&command),
+        Command::Wave(command) => wave::run(&command),
         Command::User(command) => user::run(&command),
         Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),

@@ -9,6 +9,7 @@ use crate::accounts::Accounts;
 use crate::config::{DATA, DataPlace, LISTEN};
 use crate::db::{AnswerVault, FieldVault};
 use crate::intake::{Receiver, Ties};
+use crate::jobs::withdrawal;
 use crate::keys::{KeyFolder, KeyFolderError};
 use crate::web::{self, Site};
 
@@ -57,7 +58,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     let accounts = Accounts::new(field.clone(), Arc::new(key_folder.installation()?));
-    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder));
+    let waves: Vec<i64> = keys.keys().copied().collect();
+    let receiver =
+        Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder.clone()));
+    // A backup that was restored may have brought back what was withdrawn.
+    for wave in waves {
+        for file in withdrawal::repeat(&receiver, &key_folder, wave)? {
+            eprintln!(
+                "langnghe: warning: wave {wave}: remove the withdrawn file {file} from the folder of files"
+            );
+        }
+    }
     let running = web::start(listener, receiver, accounts, Site(None))?;
     eprintln!("langnghe: {scheme}://{}", running.address);
     Ok(running.join()?)

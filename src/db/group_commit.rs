@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::error::Error;
 use super::intake::{self, Incoming, IntakeError, Interview, Next, Stored};
 use super::settling::{Settled, settle_expired};
+use super::submissions::instance_name;
 use super::vault::{AnswerVault, FieldVault};
 use super::withdrawals::withdraw;
 use crate::keys::WaveKey;
@@ -93,7 +94,20 @@ impl Intake {
         instance_id: &str,
         key: &WaveKey,
     ) -> Result<Option<Vec<String>>, Error> {
-        withdraw(&self.field, &self.answers, project, form_id, instance_id, key)
+        let instance = instance_name(key, form_id, instance_id);
+        withdraw(&self.field, &self.answers, (project, form_id, &instance), false, key)
+    }
+
+    /// The same for an instance that [`instance_name`] named, after a backup was restored: what is not here (yet) is
+    /// kept from coming.
+    pub fn withdraw_again(
+        &self,
+        project: i64,
+        form_id: &str,
+        instance: &[u8; 32],
+        key: &WaveKey,
+    ) -> Result<Option<Vec<String>>, Error> {
+        withdraw(&self.field, &self.answers, (project, form_id, instance), true, key)
     }
 
     pub fn field(&self) -> &FieldVault {

@@ -130,6 +130,20 @@ impl FieldDb<'_> {
         }
     }
 
+    /// Counts an interview that came after the end of its wave; it is not kept.
+    pub fn count_late_interview(&mut self, id: i64) -> Result<(), Error> {
+        diesel::update(projects::table.find(id))
+            .set(projects::late_interviews.eq(projects::late_interviews + 1))
+            .execute(self.0)?;
+        Ok(())
+    }
+
+    /// How many interviews came after the end of the wave.
+    pub fn late_interviews(&mut self, id: i64) -> Result<i64, Error> {
+        let known = projects::table.find(id).select(projects::late_interviews).first(self.0).optional()?;
+        known.ok_or_else(|| Error::Missing { what: format!("project {id}") })
+    }
+
     pub fn set_project_state(&mut self, id: i64, state: ProjectState) -> Result<(), Error> {
         let changed =
             diesel::update(projects::table.find(id)).set(projects::state.eq(state.name())).execute(self.0)?;

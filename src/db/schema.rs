@@ -16,6 +16,26 @@ pub mod field {
             state -> Text,
             created_at -> Timestamp,
             organisation -> Nullable<Text>,
+            late_interviews -> BigInt,
+        }
+    }
+    diesel::table! {
+        documents (project, name, version) {
+            project -> BigInt,
+            name -> Text,
+            version -> BigInt,
+            content -> Binary,
+            stored_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        snapshots (project, number) {
+            project -> BigInt,
+            number -> BigInt,
+            early -> Bool,
+            unopened -> BigInt,
+            taken_at -> Timestamp,
+            sealed -> Binary,
         }
     }
     diesel::table! {

@@ -9,7 +9,7 @@ use super::answers::{with_head, without_head};
 use super::cases::CaseVisit;
 use super::connection::VaultConnection;
 use super::error::Error;
-use super::forms::uuid;
+use super::forms::{FormState, uuid};
 use super::schema::field::{forms, submissions};
 use super::vault::FieldDb;
 use crate::keys::{Purpose, WaveKey};
@@ -148,7 +148,7 @@ impl Row {
 }
 
 /// HMAC of an instance id under the wave key; an instance id is unique per form.
-pub(in crate::db) fn instance_name(key: &WaveKey, form_id: &str, instance_id: &str) -> [u8; 32] {
+pub fn instance_name(key: &WaveKey, form_id: &str, instance_id: &str) -> [u8; 32] {
     key.name("instance", &[form_id.as_bytes(), instance_id.as_bytes()])
 }
 
@@ -245,6 +245,8 @@ impl FieldDb<'_> {
         let found: Option<String> = forms::table
             .filter(forms::project.eq(project).and(forms::form_id.eq(form_id)))
             .filter(forms::version.eq(version))
+            // Between the reading of a submission and its reservation the wave may have ended.
+            .filter(forms::state.ne(FormState::Closed.name()))
             .select(forms::id)
             .first(self.0)
             .optional()?;

@@ -77,7 +77,25 @@ impl FieldVault {
     }
 }
 
+impl FieldVault {
+    /// Works outside every transaction (cleaning after deletion), when nobody writes.
+    pub(in crate::db) fn alone<T>(
+        &self,
+        work: impl FnOnce(&mut VaultConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.0.alone(work)
+    }
+}
+
 impl AnswerVault {
+    /// As [`FieldVault::alone`].
+    pub(in crate::db) fn alone<T>(
+        &self,
+        work: impl FnOnce(&mut VaultConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.0.alone(work)
+    }
+
     /// As [`FieldVault::open`].
     pub fn open(url: &str) -> Result<Self, Error> {
         Vault::open(url, "answers", ANSWER_MIGRATIONS).map(Self)
@@ -188,6 +206,11 @@ impl Vault {
                 Err(error)
             }
         }
+    }
+
+    fn alone<T>(&self, work: impl FnOnce(&mut VaultConnection) -> Result<T, Error>) -> Result<T, Error> {
+        let mut connection = self.connection(&self.writers)?;
+        work(&mut connection)
     }
 
     pub(in crate::db) fn read<T, E: From<Error>>(

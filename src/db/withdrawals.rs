@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::connection::VaultConnection;
 use super::error::Error;
 use super::schema::field::{attachments, submissions, withdrawals};
-use super::submissions::{LEAVING, Row, instance_name};
+use super::submissions::{LEAVING, Row};
 use super::vault::{AnswerVault, FieldDb, FieldVault};
 use crate::keys::WaveKey;
 
@@ -20,17 +20,20 @@ struct Tombstone {
     instance: Vec<u8>,
 }
 
+/// Withdraws the interview that an instance id's HMAC names. Where it is not here, with `lay_tombstone` it is kept from
+/// coming (back).
 pub(in crate::db) fn withdraw(
     field: &FieldVault,
     answers: &AnswerVault,
-    project: i64,
-    form_id: &str,
-    instance_id: &str,
+    (project, form_id, instance): (i64, &str, &[u8]),
+    lay_tombstone: bool,
     key: &WaveKey,
 ) -> Result<Option<Vec<String>>, Error> {
-    let instance = instance_name(key, form_id, instance_id);
     let chain = field.transaction(|db| {
-        let Some(found) = db.holder_of_instance(project, form_id, &instance)? else {
+        let Some(found) = db.holder_of_instance(project, form_id, instance)? else {
+            if lay_tombstone {
+                db.lay_tombstone(project, form_id, instance)?;
+            }
             return Ok::<_, Error>(None);
         };
         let chain: Vec<Row> = submissions::table
@@ -39,7 +42,7 @@ pub(in crate::db) fn withdraw(
             .select(Row::as_select())
             .load(db.0)?;
         for row in &chain {
-            db.lay_tombstone(row)?;
+            db.lay_tombstone(row.project, &row.form_id, &row.instance)?;
             diesel::update(submissions::table.find(&row.id))
                 .set((
                     submissions::state.eq(LEAVING),
@@ -118,9 +121,8 @@ impl FieldDb<'_> {
         Ok(found.is_some())
     }
 
-    fn lay_tombstone(&mut self, row: &Row) -> Result<(), Error> {
-        let tombstone =
-            Tombstone { project: row.project, form_id: row.form_id.clone(), instance: row.instance.clone() };
+    fn lay_tombstone(&mut self, project: i64, form_id: &str, instance: &[u8]) -> Result<(), Error> {
+        let tombstone = Tombstone { project, form_id: form_id.to_owned(), instance: instance.to_vec() };
         let insert = diesel::insert_into(withdrawals::table).values(&tombstone);
         match self.0 {
             VaultConnection::Sqlite(c) => insert.on_conflict_do_nothing().execute(c)?,

@@ -97,9 +97,8 @@ pub fn run(place: &DataPlace, listen: &str, seed: u64, progress: &dyn Progress) 
         progress.sent(sent_so_far.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, all);
     })?;
     progress.step("Khóa sổ, tính quyền số, ước lượng · Freezing, weighting, estimating");
-    let records = wave.freeze(&instrument, &fieldwork)?;
-    let file =
-        outputs::analysis_file(&instrument, &truth, &fieldwork, wave.survey, wave::WAVE, records, seed)?;
+    let mut file = wave.freeze(&instrument, &truth)?;
+    file.about = outputs::about(&truth, &fieldwork, wave.survey, wave::WAVE)?;
     AnalysisFiles::open(folder.join("analysis"))?.keep(&file, &keys.analysts(wave.survey)?.to_public())?;
     let outcome = outputs::write_all(&folder, &fieldwork, &file, sent)?;
     write(&folder.join(SUMMARY), outcome.as_bytes())?;

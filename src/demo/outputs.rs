@@ -16,14 +16,50 @@ use crate::demo::tablet::Sent;
 use crate::demo::write;
 use crate::jobs::analysis_file::{About, AnalysisFile, CaseRecord, shuffle_and_scramble};
 use crate::jobs::assessment::{self, Assessment};
+use crate::jobs::design;
 use crate::jobs::template::Template;
+use crate::jobs::weights::Weighting;
 
 /// Stands on every page and file.
 pub const LABEL: &str = "DỮ LIỆU MÔ PHỎNG – chỉ phạm vi tỉnh Hà Giang cũ";
 
 const TEMPLATE: &str = include_str!("../../surveys/instruments/2026/report.json");
 
-/// What of this wave is analysed.
+/// The documents that the wave is analysed by, as an official gives them.
+pub fn design(instrument: &Instrument, truth: &Truth) -> anyhow::Result<design::Files> {
+    Ok(design::Files::from([
+        (design::FORM, instrument.questionnaire.questionnaire.settings.form_id.clone().into_bytes()),
+        (design::PLAN, serde_json::to_vec_pretty(&instrument.analysis)?),
+        (design::WEIGHTING, serde_json::to_vec_pretty(&weighting(instrument, truth))?),
+        (design::TEMPLATE, TEMPLATE.as_bytes().to_vec()),
+        (design::AREAS, serde_json::to_vec_pretty(&former_districts()?)?),
+    ]))
+}
+
+fn weighting(instrument: &Instrument, truth: &Truth) -> Weighting {
+    Weighting { margins: truth.margins.clone(), ..instrument.weighting.clone() }
+}
+
+/// What is known of the simulated wave: the label, the true values, the day that it is always taken on.
+pub fn about(truth: &Truth, fieldwork: &Fieldwork, project: i64, wave: &str) -> anyhow::Result<About> {
+    Ok(About {
+        project,
+        wave: wave.to_owned(),
+        snapshot: 1,
+        // The same files have the same bytes on every day.
+        taken: NaiveDate::from_ymd_opt(2026, 11, 1).ok_or_else(|| anyhow!("no such day"))?,
+        label: Some(LABEL.to_owned()),
+        villages: fieldwork.visited.iter().map(|v| v.village).collect::<BTreeSet<_>>().len() as u64,
+        areas: former_districts()?,
+        truth: ITEMS.iter().zip(&truth.shares).map(|(item, share)| (item.name.to_owned(), *share)).collect(),
+        provenance: vec![
+            ("Phiếu hỏi, dàn mẫu, kế hoạch".to_owned(), instrument::fingerprint()),
+            ("sample.csv".to_owned(), fieldwork.sample.design.sample_sha256.clone()),
+        ],
+    })
+}
+
+/// The analysis file of simulated records, without a server: what the freeze makes of the vaults.
 pub fn analysis_file(
     instrument: &Instrument,
     truth: &Truth,
@@ -33,32 +69,12 @@ pub fn analysis_file(
     records: Vec<CaseRecord>,
     seed: u64,
 ) -> anyhow::Result<AnalysisFile> {
-    let mut weighting = instrument.weighting.clone();
-    weighting.margins.clone_from(&truth.margins);
     Ok(AnalysisFile {
-        about: About {
-            project,
-            wave: wave.to_owned(),
-            snapshot: 1,
-            // The same files have the same bytes on every day.
-            taken: NaiveDate::from_ymd_opt(2026, 11, 1).ok_or_else(|| anyhow!("no such day"))?,
-            label: Some(LABEL.to_owned()),
-            villages: fieldwork.visited.iter().map(|v| v.village).collect::<BTreeSet<_>>().len() as u64,
-            areas: former_districts()?,
-            truth: ITEMS
-                .iter()
-                .zip(&truth.shares)
-                .map(|(item, share)| (item.name.to_owned(), *share))
-                .collect(),
-            provenance: vec![
-                ("Phiếu hỏi, dàn mẫu, kế hoạch".to_owned(), instrument::fingerprint()),
-                ("sample.csv".to_owned(), fieldwork.sample.design.sample_sha256.clone()),
-            ],
-        },
+        about: about(truth, fieldwork, project, wave)?,
         records: shuffle_and_scramble(records, &mut Chance::new(seed, "freeze")),
         questionnaire: ("questionnaire.xlsx".to_owned(), instrument.questionnaire.workbook.to_vec()),
         plan: instrument.analysis.clone(),
-        weighting,
+        weighting: weighting(instrument, truth),
         template: serde_json::from_str(TEMPLATE).context("report.json")?,
     })
 }

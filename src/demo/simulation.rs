@@ -10,7 +10,6 @@ use crate::demo::enumerators::{VillageTask, Visited, work_village};
 use crate::demo::instrument::{Instrument, villages};
 use crate::demo::population::{ITEMS, Population, large_group};
 use crate::jobs::analysis_file::CaseRecord;
-use crate::jobs::freeze::CaseDesign;
 use crate::jobs::weights::Margin;
 
 /// Seed of the simulated population; the demo's own seed draws the sample and the fieldwork, so that many samples
@@ -143,10 +142,19 @@ pub struct DrawnDwelling {
     pub serial: usize,
     pub main: bool,
     pub order: usize,
-    pub design: CaseDesign,
-    pub commune: String,
-    pub p_1: f64,
-    pub p_2: f64,
+    pub place: Place,
+}
+
+/// Where a dwelling lies in the design.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub stratum: String,
+    pub variance_stratum: String,
+    pub variance_psu: String,
+    pub area: String,
+    pub village_majority: String,
+    /// Of the dwelling, released reserves included.
+    pub probability: f64,
 }
 
 /// The sample's rows; reserve villages are left out, their dwellings are not listed.
@@ -166,7 +174,7 @@ pub fn dwellings(drawn: &Drawn, truth: &Truth) -> anyhow::Result<Vec<DrawnDwelli
                 serial: serial[row] as usize,
                 main: text("role", row)? == "main",
                 order: order[row] as usize,
-                design: CaseDesign {
+                place: Place {
                     stratum: text("stratum", row)?,
                     variance_stratum: text("variance_stratum", row)?,
                     variance_psu: text("variance_psu", row)?,
@@ -174,9 +182,6 @@ pub fn dwellings(drawn: &Drawn, truth: &Truth) -> anyhow::Result<Vec<DrawnDwelli
                     village_majority: place.majority().to_owned(),
                     probability: p_1[row] * p_2[row],
                 },
-                commune: place.commune.clone(),
-                p_1: p_1[row],
-                p_2: p_2[row],
                 village,
             })
         })
@@ -238,13 +243,14 @@ pub fn records(truth: &Truth, fieldwork: &Fieldwork) -> anyhow::Result<Vec<CaseR
                 .dwellings
                 .get(&(village.clone(), visit.serial))
                 .ok_or_else(|| anyhow!("dwelling {} of {village} was visited but not drawn", visit.serial))?;
-            let design = dwelling.design.clone();
+            let design = dwelling.place.clone();
             Ok(CaseRecord {
                 stratum: design.stratum,
                 variance_stratum: design.variance_stratum,
                 variance_psu: design.variance_psu,
                 area: design.area,
                 village_majority: design.village_majority,
+                enumerator: None,
                 probability: design.probability,
                 disposition: visit.disposition,
                 adults: (!visit.roster.is_empty()).then_some(visit.roster.len()),

@@ -14,17 +14,18 @@ use surveys::form::Compiled;
 use surveys::submission;
 use uuid::Uuid;
 
-use crate::db::{
-    AnswerVault, CaseRole, Confirmation, FieldVault, Listing, NewCase, NewForm, Project, ProjectKind,
-};
+use crate::db::{AnswerVault, Confirmation, FieldVault, Listing, NewForm, Project, ProjectKind};
 use crate::demo::enumerators::Visited;
 use crate::demo::instrument::{Instrument, PublishedForm};
 use crate::demo::interviewing;
-use crate::demo::simulation::{Fieldwork, Sample, Truth, draw_dwellings, dwellings};
+use crate::demo::outputs;
+use crate::demo::simulation::{Fieldwork, Sample, Truth, draw_dwellings};
 use crate::demo::tablet::{Outgoing, Sent, send_all};
 use crate::intake::{Receiver, Ties};
-use crate::jobs::analysis_file::CaseRecord;
-use crate::jobs::freeze::freeze;
+use crate::jobs::analysis_file::AnalysisFile;
+use crate::jobs::cases::{SampleColumns, cases_of};
+use crate::jobs::design;
+use crate::jobs::freeze::{self, Joined};
 use crate::keys::{CustodianPrivate, KeyFolder, WaveKey};
 
 pub const WAVE: &str = "Khảo sát nắm tình hình Nhân dân 2026 (mô phỏng)";
@@ -32,9 +33,6 @@ const LISTING: &str = "Bảng kê nhà ở 2026 (mô phỏng)";
 const ENUMERATORS: usize = 40;
 /// Connections that send at once.
 const CONNECTIONS: usize = 8;
-/// Sections of protection.md rule 6: an area that answers may carry has so many villages in the frame and the sample.
-const FRAME_VILLAGES: usize = 10;
-const SAMPLE_VILLAGES: usize = 3;
 
 /// The two projects of the demo in the vaults, with their devices.
 pub struct Wave {
@@ -237,29 +235,21 @@ impl Wave {
             })
             .collect::<anyhow::Result<_>>()?;
         let drawn = draw_dwellings(instrument, &listing, &HashMap::new(), self.seed)?;
-        let areas = reporting_areas(truth, sample);
         let mut chance = Chance::new(self.seed, "assignment");
-        let new = dwellings(&drawn, truth)?
-            .into_iter()
-            .map(|row| {
-                let team = truth.village[&row.village] % (ENUMERATORS / 2);
-                let enumerator = 2 * team + usize::from(chance.happens(0.5));
-                let area = areas.get(row.design.area.as_str()).map_or("khác", String::as_str);
-                NewCase {
-                    village: row.village,
-                    commune: row.commune,
-                    district: row.design.area.clone(),
-                    household: Some(row.serial as i64),
-                    stratum: row.design.stratum,
-                    drawn_order: row.order as i64,
-                    probability_1: row.p_1,
-                    probability_2: Some(row.p_2),
-                    role: if row.main { CaseRole::Main } else { CaseRole::Reserve },
-                    assigned_to: Some(self.app_users[enumerator]),
-                    sampling: serde_json::json!({ "reporting_area": area }).to_string(),
-                }
-            })
-            .collect();
+        let columns = SampleColumns {
+            village: "village_id".to_owned(),
+            household: "household".to_owned(),
+            commune: "commune_code".to_owned(),
+            area: "old_district_code".to_owned(),
+            trend_areas: Vec::new(),
+            majority: None,
+        };
+        let mut new = cases_of(&drawn.sample, &instrument.frame, &columns)?;
+        for case in &mut new {
+            let team = truth.village[&case.village] % (ENUMERATORS / 2);
+            let enumerator = 2 * team + usize::from(chance.happens(0.5));
+            case.assigned_to = Some(self.app_users[enumerator]);
+        }
         self.receiver.field.transaction(|db| db.create_cases(self.survey, new))?;
         Ok(())
     }
@@ -312,13 +302,25 @@ impl Wave {
         Ok(send_all(server, outgoing, self.seed, CONNECTIONS, done)?)
     }
 
-    /// Opens everything that was collected and joins it to the design.
-    pub fn freeze(&self, instrument: &Instrument, fieldwork: &Fieldwork) -> anyhow::Result<Vec<CaseRecord>> {
+    /// Opens everything that was collected and joins it to the design, by village and dwelling.
+    pub fn join(&self, instrument: &Instrument) -> anyhow::Result<Vec<Joined>> {
         let form_id = &instrument.questionnaire.questionnaire.settings.form_id;
-        freeze(&self.receiver, self.survey, form_id, &self.custodian, &|case| {
-            let serial = usize::try_from(case.household?).ok()?;
-            fieldwork.dwellings.get(&(case.village.clone(), serial)).map(|dwelling| dwelling.design.clone())
-        })
+        freeze::join(&self.receiver, self.survey, form_id, Some(&self.custodian))
+    }
+
+    /// Stores what the wave is analysed by, with the margins of the simulated population, and freezes it. The order of
+    /// the records comes from the seed.
+    pub fn freeze(&self, instrument: &Instrument, truth: &Truth) -> anyhow::Result<AnalysisFile> {
+        let files = outputs::design(instrument, truth)?;
+        let now = Utc::now();
+        self.receiver.field.transaction(|db| design::keep(db, self.survey, &files, now))?;
+        let options = freeze::Options {
+            custodian: Some(&self.custodian),
+            early: false,
+            now,
+            chance: Chance::new(self.seed, "freeze"),
+        };
+        Ok(freeze::freeze(&self.receiver, self.survey, options)?.file)
     }
 }
 
@@ -326,23 +328,4 @@ fn compile(form: &PublishedForm) -> anyhow::Result<Compiled> {
     Compiled::new(&form.questionnaire).map_err(|errors| {
         anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })
-}
-
-/// Former districts that are large enough to stand beside answers (protection.md rule 6).
-fn reporting_areas(truth: &Truth, sample: &Sample) -> HashMap<String, String> {
-    let mut in_frame: HashMap<&str, usize> = HashMap::new();
-    for village in &truth.population.villages {
-        *in_frame.entry(&village.district).or_default() += 1;
-    }
-    let mut in_sample: HashMap<&str, usize> = HashMap::new();
-    for (village, _) in &sample.listing {
-        *in_sample.entry(&truth.population.villages[truth.village[village]].district).or_default() += 1;
-    }
-    in_frame
-        .into_iter()
-        .filter(|(area, n)| {
-            *n >= FRAME_VILLAGES && in_sample.get(area).is_some_and(|n| *n >= SAMPLE_VILLAGES)
-        })
-        .map(|(area, _)| (area.to_owned(), area.to_owned()))
-        .collect()
 }

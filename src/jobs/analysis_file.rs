@@ -65,12 +65,13 @@ const PLAN: &str = "analysis.json";
 const WEIGHTING: &str = "weighting.json";
 const TEMPLATE: &str = "report.json";
 /// Columns of `records.csv` beside the answers.
-const DESIGN: [&str; 8] = [
+const DESIGN: [&str; 9] = [
     "stratum",
     "variance_stratum",
     "variance_psu",
     "area",
     "village_majority",
+    "enumerator",
     "probability",
     "disposition",
     "adults",
@@ -144,6 +145,7 @@ impl AnalysisFile {
             ("variance_psu", text(&|r| Some(r.variance_psu.clone()))),
             ("area", text(&|r| Some(r.area.clone()))),
             ("village_majority", text(&|r| Some(r.village_majority.clone()))),
+            ("enumerator", text(&|r| r.enumerator.clone())),
             ("probability", Column::Number(self.records.iter().map(|r| r.probability).collect())),
             ("disposition", text(&|r| Some(r.disposition.code().to_owned()))),
             (
@@ -202,6 +204,7 @@ fn read_records(csv: &str) -> anyhow::Result<Vec<CaseRecord>> {
                 variance_psu: text("variance_psu")?,
                 area: text("area")?,
                 village_majority: text("village_majority")?,
+                enumerator: Some(text("enumerator")?).filter(|code| !code.is_empty()),
                 probability: probability[row],
                 disposition,
                 adults: (!adults[row].is_nan()).then(|| adults[row] as usize),
@@ -246,6 +249,8 @@ pub struct CaseRecord {
     pub area: String,
     /// The group that most people of the village belong to on the frame.
     pub village_majority: String,
+    /// Who interviewed, by a number that means nothing outside this file.
+    pub enumerator: Option<String>,
     /// Probability of the dwelling: all stages, released reserves included.
     pub probability: f64,
     pub disposition: Disposition,
@@ -255,15 +260,20 @@ pub struct CaseRecord {
     pub answers: Option<IndexMap<String, String>>,
 }
 
-/// Puts rows in an order that tells nothing, and replaces PSU codes by numbers in that order.
+/// Puts rows in an order that tells nothing, and replaces the codes of PSUs and enumerators by numbers in that order.
 pub fn shuffle_and_scramble(mut records: Vec<CaseRecord>, chance: &mut Chance) -> Vec<CaseRecord> {
     chance.shuffle(&mut records);
     let mut numbers: IndexMap<(String, String), usize> = IndexMap::new();
+    let mut enumerators: IndexMap<String, usize> = IndexMap::new();
     for record in &mut records {
         let next = numbers.len() + 1;
         let key = (record.variance_stratum.clone(), record.variance_psu.clone());
         let number = *numbers.entry(key).or_insert(next);
         record.variance_psu = format!("{number:05}");
+        if let Some(enumerator) = record.enumerator.take() {
+            let next = enumerators.len() + 1;
+            record.enumerator = Some(format!("{:04}", enumerators.entry(enumerator).or_insert(next)));
+        }
     }
     records
 }

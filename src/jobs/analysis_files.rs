@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use age::x25519::{Identity, Recipient};
 use anyhow::{Context, anyhow};
+use sha2::{Digest, Sha256};
 
 use super::analysis_file::AnalysisFile;
 
@@ -37,6 +38,29 @@ impl AnalysisFiles {
         fs::rename(&unfinished, &path).map_err(unwritable)?;
         fs::File::open(&self.folder).and_then(|f| f.sync_all()).map_err(unwritable)?;
         Ok(path)
+    }
+
+    /// Removes a snapshot that a later one replaces; gone already is as good.
+    pub fn destroy(&self, project: i64, snapshot: u32) -> anyhow::Result<()> {
+        let path = self.path(project, snapshot);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(anyhow!("{}: cannot be removed ({e}); remove it by hand", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// File name and SHA-256 of each snapshot of a wave as it lies on the disk, earliest first.
+    pub fn hashes(&self, project: i64) -> anyhow::Result<Vec<(String, String)>> {
+        let one = |snapshot: u32| {
+            let path = self.path(project, snapshot);
+            let bytes = fs::read(&path)
+                .map_err(|e| anyhow!("{}: cannot be read ({e}); check the path", path.display()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok((name, Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
+        };
+        self.snapshots(project)?.into_iter().map(one).collect()
     }
 
     /// Snapshots of a wave, earliest first.

@@ -13,6 +13,7 @@ use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{NaiveDate, Utc};
 
 use super::passphrase::{Passphrase, SHORTEST_PASSPHRASE};
 use super::sealed_block::{
@@ -47,6 +48,8 @@ pub enum KeyFolderError {
         "the passphrase has fewer than {SHORTEST_PASSPHRASE} letters; choose several words that do not belong together"
     )]
     Short,
+    #[error("{}: the analysts' key was to be kept until {until}; it opens nothing any more, destroy it with `langnghe key retire {wave}`", path.display())]
+    Retired { wave: i64, path: PathBuf, until: NaiveDate },
     #[error("{}: this copy does not open with this custodian's key for wave {wave}", path.display())]
     Escrow { wave: i64, path: PathBuf },
     #[error(transparent)]
@@ -102,16 +105,23 @@ impl KeyFolder {
         }
         let escrow = self.path.join(format!("wave-{wave}.escrow"));
         let tablet_file = self.path.join(format!("tablet-{wave}.key"));
-        for path in [&self.file_of(wave), &tablet_file, &escrow] {
+        for path in [&self.file_of(wave), &tablet_file, &escrow, &self.analysts_file(wave)] {
             if path.exists() {
                 return Err(KeyFolderError::Exists { path: path.clone() });
             }
         }
         let key = WaveKey::generate()?;
         let tablet = CustodianPrivate::generate()?;
-        let both = format!("{} {}", URL_SAFE_NO_PAD.encode(key.bytes()), tablet.to_text());
+        let analysts = Identity::generate();
+        let analysts = analysts.to_string();
+        let all = format!(
+            "{} {} {}",
+            URL_SAFE_NO_PAD.encode(key.bytes()),
+            tablet.to_text(),
+            analysts.expose_secret()
+        );
         let number = wave.to_string();
-        let sealed = seal_block(custodian, escrow_place(&number), both.as_bytes())?;
+        let sealed = seal_block(custodian, escrow_place(&number), all.as_bytes())?;
         // The copy first: a key without one could be lost for good.
         write_new(&escrow, format!("{sealed}\n").as_bytes())?;
         write_new(&self.path.join(format!("wave-{wave}.custodian.pub")), public_line(custodian).as_bytes())?;
@@ -121,6 +131,8 @@ impl KeyFolder {
         )?;
         write_key(&tablet_file, TABLET, tablet.to_text().as_bytes(), Some(passphrase))?;
         write_key(&self.file_of(wave), WAVE, key.bytes(), Some(passphrase))?;
+        let analysts_file = self.analysts_file(wave);
+        write_key(&analysts_file, ANALYSTS, analysts.expose_secret().as_bytes(), Some(passphrase))?;
         Ok(escrow)
     }
 
@@ -139,15 +151,26 @@ impl KeyFolder {
         let sealed = fs::read_to_string(escrow)
             .map_err(|source| KeyFolderError::Folder { path: escrow.to_owned(), source })?;
         let number = wave.to_string();
-        let both = open_block(custodian, escrow_place(&number), sealed.trim()).map_err(|_| wrong())?;
-        let both = String::from_utf8(both).map_err(|_| wrong())?;
-        let (key, tablet) = both.split_once(' ').ok_or_else(wrong)?;
+        let all = open_block(custodian, escrow_place(&number), sealed.trim()).map_err(|_| wrong())?;
+        let all = String::from_utf8(all).map_err(|_| wrong())?;
+        let (key, rest) = all.split_once(' ').ok_or_else(wrong)?;
+        // Copies of the first version have no analysts' key.
+        let (tablet, analysts) =
+            rest.split_once(' ').map_or((rest, None), |(tablet, analysts)| (tablet, Some(analysts)));
         let key = URL_SAFE_NO_PAD.decode(key).map_err(|_| wrong())?;
         let tablet_file = self.path.join(format!("tablet-{wave}.key"));
         if !tablet_file.exists() {
             write_key(&tablet_file, TABLET, tablet.as_bytes(), Some(passphrase))?;
         }
+        let analysts_file = self.analysts_file(wave);
+        if let Some(analysts) = analysts.filter(|_| !analysts_file.exists()) {
+            write_key(&analysts_file, ANALYSTS, analysts.as_bytes(), Some(passphrase))?;
+        }
         write_key(&self.file_of(wave), WAVE, &key, Some(passphrase))
+    }
+
+    fn analysts_file(&self, wave: i64) -> PathBuf {
+        self.path.join(format!("analysts-{wave}.key"))
     }
 
     /// The key of a wave.
@@ -172,6 +195,12 @@ impl KeyFolder {
         Ok(CustodianPrivate::from_text(&text)?)
     }
 
+    /// The public half of the custodian's key of a wave, which sealed blocks are sealed to; the demo's has none here.
+    pub fn custodian(&self, wave: i64) -> Result<Option<CustodianPublic>, KeyFolderError> {
+        let path = self.path.join(format!("wave-{wave}.custodian.pub"));
+        if path.exists() { load_custodian_public(&path).map(Some) } else { Ok(None) }
+    }
+
     /// The installation's own key, which seals second factors; made at the first call.
     pub fn installation(&self) -> Result<WaveKey, KeyFolderError> {
         const INSTALLATION: i64 = 0;
@@ -185,10 +214,13 @@ impl KeyFolder {
         }
     }
 
-    /// The analysts' key of a wave: an `age` identity that opens its analysis files; made at the first call, under the
-    /// passphrase where there is one.
+    /// The analysts' key of a wave: an `age` identity that opens its analysis files, until the retention date. A survey's
+    /// is made with its other keys, the demo's at the first call; under the passphrase where there is one.
     pub fn analysts(&self, wave: i64) -> Result<Identity, KeyFolderError> {
-        let path = self.path.join(format!("analysts-{wave}.key"));
+        let path = self.analysts_file(wave);
+        if let Some(until) = self.retention(wave)?.filter(|until| Utc::now().date_naive() > *until) {
+            return Err(KeyFolderError::Retired { wave, path, until });
+        }
         if !path.exists() {
             let identity = Identity::generate();
             let secret = identity.to_string();
@@ -213,10 +245,11 @@ impl KeyFolder {
     /// True when some key here lies under a passphrase.
     pub fn needs_passphrase(&self) -> bool {
         let Ok(entries) = fs::read_dir(&self.path) else { return false };
-        let head = format!("{WAVE} passphrase ");
-        entries
-            .flatten()
-            .any(|entry| fs::read(entry.path()).is_ok_and(|line| line.starts_with(head.as_bytes())))
+        let heads = [WAVE, ANALYSTS].map(|head| format!("{head} passphrase "));
+        entries.flatten().any(|entry| {
+            fs::read(entry.path())
+                .is_ok_and(|line| heads.iter().any(|head| line.starts_with(head.as_bytes())))
+        })
     }
 
     /// Where the key of a wave lies.
@@ -316,7 +349,7 @@ fn read_key(path: &Path, head: &str, passphrase: Option<&Passphrase>) -> Result<
 }
 
 /// Writes a file that is not there yet. It is on the disk when this returns.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFolderError> {
+pub(in crate::keys) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFolderError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

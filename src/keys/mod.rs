@@ -4,13 +4,16 @@
 //! is derived with HKDF-SHA-256, so that a key for names cannot open anything and a key for the field vault cannot
 //! open an answer by accident.
 
+mod endings;
 mod key_folder;
 mod passphrase;
+mod plain_blocks;
 mod sealed_block;
 mod wave_key;
 
 pub use key_folder::{KeyFolder, KeyFolderError, create_custodian, load_custodian, load_custodian_public};
 pub use passphrase::{Passphrase, SHORTEST_PASSPHRASE};
+pub use plain_blocks::{PlainBlockError, SEALED_BY_SERVER, seal_plain_blocks};
 pub use sealed_block::{
     BlockPlace, CustodianPrivate, CustodianPublic, SEALED_BLOCK_PREFIX, SealedBlockError, is_sealed_block,
     open_block, seal_block, seal_block_by_chance,

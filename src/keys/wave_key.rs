@@ -28,6 +28,8 @@ pub enum Purpose {
     FileName,
     /// The bytes of a file.
     File,
+    /// Which interviews a snapshot holds.
+    Snapshot,
     /// A user's second factor, under the installation's own key.
     SecondFactor,
 }
@@ -39,6 +41,7 @@ impl Purpose {
             Self::AnswerHalf => b"langnghe 1 seal answer half",
             Self::FileName => b"langnghe 1 seal file name",
             Self::File => b"langnghe 1 seal file",
+            Self::Snapshot => b"langnghe 1 seal snapshot",
             Self::SecondFactor => b"langnghe 1 seal second factor",
         }
     }

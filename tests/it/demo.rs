@@ -236,7 +236,12 @@ fn the_frozen_records_are_what_the_simulated_respondents_said() {
     let keys = KeyFolder::open(folder.path().join("keys")).expect("the key folder opens");
     let wave = wave::prepare(field, answers, &keys, &instrument, SEED).expect("the wave is found");
     // By village and serial number, as `said`.
-    let frozen = wave.freeze(&instrument, &fieldwork).expect("the freeze opens everything");
+    let frozen: Vec<CaseRecord> = wave
+        .join(&instrument)
+        .expect("the freeze opens everything")
+        .into_iter()
+        .map(|joined| joined.record)
+        .collect();
 
     assert_eq!(frozen.len(), said.len());
     let mut compared = 0;

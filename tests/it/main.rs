@@ -22,3 +22,4 @@ mod serving;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;
+mod wave;

@@ -6,7 +6,7 @@ use analysis::charts::{Caption, DotInterval, DotRow, Order, Unit};
 use analysis::disclosure::{Cell, Figure, SafeTable};
 use analysis::estimation::result::DesignSummary;
 use analysis::report::{
-    AnnualInput, Block, Change, Disposition, Fieldwork, Front, Layout, Report, Section, Signature, Statement,
+    AnnualInput, Block, Change, Disposition, Drawing, Fieldwork, Front, Layout, Report, Section, Signature, Statement,
     annual, docx, html, sentences,
 };
 use resvg::usvg::roxmltree;

@@ -1,0 +1,2 @@
+alter table projects drop column late_interviews;
+drop table snapshots;
