@@ -14,7 +14,7 @@ pub struct DataPlace {
     /// Address of the answer vault: sqlite:///abs/answers.db or postgres://…
     #[arg(long, env = "LANGNGHE_ANSWERS", value_name = "URL")]
     pub answers: Option<String>,
-    /// Folder of attachments: a folder or file:///dir
+    /// Place of files that come with submissions: a folder, file:///dir or s3://bucket/prefix
     #[arg(long, env = "LANGNGHE_FILES", value_name = "URL")]
     pub files: Option<String>,
     /// Folder of keys; never inside a backup
@@ -49,6 +49,11 @@ impl DataPlace {
     /// Address of the answer vault.
     pub fn answers_url(&self, folder: &Path) -> String {
         self.answers.clone().unwrap_or_else(|| sqlite_url(&folder.join("answers.db")))
+    }
+
+    /// Where files of submissions lie.
+    pub fn files_url(&self, folder: &Path) -> String {
+        self.files.clone().unwrap_or_else(|| folder.join("files").display().to_string())
     }
 
     pub fn keys_folder(&self, folder: &Path) -> PathBuf {

@@ -7,6 +7,7 @@ use super::key::passphrase;
 use crate::accounts::Accounts;
 use crate::config::{DATA, DataPlace, LISTEN};
 use crate::db::{AnswerVault, FieldVault};
+use crate::files::FileStore;
 use crate::intake::{Receiver, Ties};
 use crate::keys::{KeyFolder, KeyFolderError};
 use crate::web::{self, Site};
@@ -45,7 +46,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     let accounts = Accounts::new(field.clone(), Arc::new(key_folder.installation()?));
-    let receiver = Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder));
+    let files = FileStore::open(&args.place.files_url(&folder))?;
+    let receiver = Receiver::new(field, answers, keys, Ties::Random);
+    let receiver = Arc::new(receiver.with_key_folder(key_folder).with_files(files));
     let running = web::start(listener, receiver, accounts, Site(None))?;
     eprintln!("langnghe: http://{}", running.address);
     Ok(running.join()?)

@@ -32,6 +32,8 @@ pub enum AttachmentKept {
     },
     /// Other bytes were there under this name; these are kept too: 409.
     Conflict,
+    /// The same once more: these bytes are kept beside the others already; the new copy can go.
+    AlreadyInConflict,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ impl FieldDb<'_> {
                 .load(self.0)?;
             if let Some(same) = stored.iter().find(|row| row.content == content) {
                 return Ok(match same.standing.as_str() {
+                    // A copy that came again: the one that is kept stays the only one.
+                    CONFLICT if same.file != new.file => AttachmentKept::AlreadyInConflict,
                     CONFLICT => AttachmentKept::Conflict,
                     _ => AttachmentKept::AlreadyStored { file: same.file.clone() },
                 });
