@@ -139,14 +139,13 @@ fn blank(version: &str) -> &str {
 
 /// The address that the client used, so that its links lead back the same way.
 fn address_of(request: &HttpRequest, place: &Place) -> String {
+    base_address(request, &place.token, place.project)
+}
+
+/// The address below which a device finds everything.
+pub fn base_address(request: &HttpRequest, token: &str, project: i64) -> String {
     let connection = request.connection_info();
-    format!(
-        "{}://{}/v1/key/{}/projects/{}",
-        connection.scheme(),
-        connection.host(),
-        encode(&place.token),
-        place.project
-    )
+    format!("{}://{}/v1/key/{}/projects/{project}", connection.scheme(), connection.host(), encode(token))
 }
 
 /// Percent-encodes what may not stand in one step of a path.

@@ -11,6 +11,7 @@ use crate::intake::{IntakeError, Receiver};
 
 mod documents;
 mod forms;
+mod qr;
 mod submissions;
 
 pub(crate) const VERSION_HEADER: &str = "X-OpenRosa-Version";
@@ -38,6 +39,7 @@ pub fn routes() -> actix_web::Scope<
         .route("/forms/{form}/versions/{version}.xml", web::get().to(forms::find_form))
         .route("/forms/{form}/versions/{version}/manifest", web::get().to(forms::list_files))
         .route("/forms/{form}/versions/{version}/files/{name}", web::get().to(forms::find_file))
+        .route("/qr.svg", web::get().to(qr::find_picture))
         .route("/submission", web::head().to(submissions::prepare))
         .route("/submission", web::get().to(submissions::prepare))
         .route("/submission", web::post().to(submissions::create_submission))
