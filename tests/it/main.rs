@@ -1,9 +1,11 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
 mod bad_input;
+mod central;
 mod databases;
 mod demo;
 mod estimates;
+mod files;
 mod imports;
 mod keys;
 mod licences;
@@ -11,6 +13,7 @@ mod opening_vaults;
 mod openrosa;
 mod people;
 mod postgres;
+mod pyodk;
 mod rights;
 mod sample_pages;
 mod storage;
