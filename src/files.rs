@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
@@ -149,6 +150,19 @@ impl FileStore {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.wrong(&error)),
         }
+    }
+
+    /// Names of files that were written before a moment.
+    pub async fn list_older(&self, than: DateTime<Utc>) -> Result<Vec<String>, FilesError> {
+        let mut listed = self.store.list(None);
+        let mut older = Vec::new();
+        while let Some(found) = listed.next().await {
+            let found = found.map_err(|e| self.wrong(&e))?;
+            if found.last_modified < than {
+                older.push(found.location.to_string());
+            }
+        }
+        Ok(older)
     }
 
     fn wrong(&self, reason: &dyn Display) -> FilesError {

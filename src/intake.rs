@@ -2,7 +2,9 @@
 //! vaults. What breaks a rule of the form is kept and flagged, never dropped.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use surveys::expression::{Dialect, Moment};
@@ -14,7 +16,7 @@ use surveys::{halves, xform, xlsform};
 
 use crate::db::{
     self, AnswerVault, AppUser, AttachmentKept, CaseStatus, CaseVisit, FieldVault, FormState, Incoming,
-    NewAttachment, ProjectKind, Sender, Stored, StoredInterview,
+    NewAttachment, Outcome, ProjectKind, Sender, Stored, StoredInterview,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::files::{FileStore, Written};
@@ -90,6 +92,55 @@ pub struct Receiver {
     files: Option<FileStore>,
     ties: Ties,
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
+    tally: Tally,
+}
+
+/// What became of submissions since the start, and how long it took. Numbers only.
+#[derive(Debug, Default)]
+pub struct Tally {
+    stored: AtomicU64,
+    again: AtomicU64,
+    in_conflict: AtomicU64,
+    withdrawn: AtomicU64,
+    refused: AtomicU64,
+    unavailable: AtomicU64,
+    microseconds: AtomicU64,
+}
+
+impl Tally {
+    fn note(&self, result: &Result<Stored, IntakeError>, took: Duration) {
+        let counter = match result {
+            Ok(stored) => match stored.outcome {
+                Outcome::New | Outcome::Edited => &self.stored,
+                Outcome::AlreadyStored | Outcome::Superseded => &self.again,
+                Outcome::Conflict => &self.in_conflict,
+                Outcome::Withdrawn => &self.withdrawn,
+            },
+            Err(IntakeError::Unavailable(_)) => &self.unavailable,
+            Err(_) => &self.refused,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.microseconds.fetch_add(took, Ordering::Relaxed);
+    }
+
+    /// By outcome.
+    pub fn counts(&self) -> [(&'static str, u64); 6] {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("stored", read(&self.stored)),
+            ("stored_before", read(&self.again)),
+            ("conflict", read(&self.in_conflict)),
+            ("withdrawn", read(&self.withdrawn)),
+            ("refused", read(&self.refused)),
+            ("unavailable", read(&self.unavailable)),
+        ]
+    }
+
+    /// Time spent on all of them.
+    pub fn seconds(&self) -> f64 {
+        self.microseconds.load(Ordering::Relaxed) as f64 / 1e6
+    }
 }
 
 /// Which files of submissions a project keeps.
@@ -149,7 +200,17 @@ impl Receiver {
     ) -> Self {
         let queue = db::Intake::new(field.clone(), answers.clone());
         let keys = RwLock::new(keys);
-        Self { field, answers, queue, keys, key_folder: None, files: None, ties, forms: RwLock::default() }
+        Self {
+            field,
+            answers,
+            queue,
+            keys,
+            key_folder: None,
+            files: None,
+            ties,
+            forms: RwLock::default(),
+            tally: Tally::default(),
+        }
     }
 
     /// Finds the keys of later waves in this folder, too.
@@ -164,6 +225,23 @@ impl Receiver {
 
     pub fn files(&self) -> Option<FileStore> {
         self.files.clone()
+    }
+
+    /// Removes files older than a moment that no submission holds: what a crash left between writing a file and
+    /// recording it, which the client sent again since. Answers how many there were.
+    pub async fn remove_loose_files(self: Arc<Self>, older: DateTime<Utc>) -> Result<usize, IntakeError> {
+        let gone = |error: &dyn std::fmt::Display| IntakeError::Unavailable(error.to_string());
+        let Some(store) = self.files() else { return Ok(0) };
+        let files = store.list_older(older).await.map_err(|e| gone(&e))?;
+        let names = files.clone();
+        let asked = tokio::task::spawn_blocking(move || self.field.read(|db| db.held_files(&names)));
+        let held = asked.await.map_err(|e| gone(&e))??;
+        let mut removed = 0;
+        for file in files.iter().filter(|file| !held.contains(*file)) {
+            store.remove(file).await.map_err(|e| gone(&e))?;
+            removed += 1;
+        }
+        Ok(removed)
     }
 
     /// Which files this project keeps.
@@ -303,6 +381,23 @@ impl Receiver {
     /// Stores a submission exactly once; when this returns `Ok`, it is on the disk of both vaults. What came with other
     /// content under a taken id is kept beside it and told as a conflict.
     pub fn receive(
+        &self,
+        project: i64,
+        sender: Sender,
+        xml: Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Result<Stored, IntakeError> {
+        let begun = Instant::now();
+        let result = self.take_in(project, sender, xml, now);
+        self.tally.note(&result, begun.elapsed());
+        result
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn take_in(
         &self,
         project: i64,
         sender: Sender,

@@ -1,5 +1,7 @@
 //! Submissions over ODK Central's REST paths: list, read, send, correct, review, comment.
 
+use std::time::Duration;
+
 use actix_web::web::{Bytes, Data, Json, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::Utc;
@@ -382,6 +384,9 @@ pub async fn find_attachment(
         .streaming(bytes))
 }
 
+/// A slow sender has no limit on the whole; a silence this long ends the request.
+const SILENCE: Duration = Duration::from_secs(120);
+
 /// A file that the record's answers speak of, streamed to its place.
 pub async fn put_attachment(
     receiver: Data<Receiver>,
@@ -415,10 +420,12 @@ pub async fn put_attachment(
         .await?;
     let store = at.files().ok_or_else(|| Problem::unavailable(&"no place for files is open"))?;
     let mut writing = store.begin(key);
-    while let Some(piece) = body.next().await {
-        let pushed = match piece {
-            Ok(bytes) => writing.push(&bytes).await.map_err(|e| Problem::unavailable(&e)),
-            Err(error) => Err(Problem::unreadable(&error)),
+    loop {
+        let pushed = match tokio::time::timeout(SILENCE, body.next()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(bytes))) => writing.push(&bytes).await.map_err(|e| Problem::unavailable(&e)),
+            Ok(Some(Err(error))) => Err(Problem::unreadable(&error)),
+            Err(_) => Err(Problem::unreadable(&"120 giây không có dữ liệu")),
         };
         if let Err(problem) = pushed {
             writing.abandon().await;

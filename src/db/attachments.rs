@@ -1,5 +1,7 @@
 //! Attachments: which file belongs to which submission. The bytes lie elsewhere, under random names.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -124,5 +126,16 @@ impl FieldDb<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Which of these stored files some submission holds.
+    pub fn held_files(&mut self, files: &[String]) -> Result<HashSet<String>, Error> {
+        let mut held = HashSet::new();
+        // Both databases bound how many values one query may name.
+        for part in files.chunks(500) {
+            let found = attachments::table.filter(attachments::file.eq_any(part));
+            held.extend(found.select(attachments::file).load::<String>(self.0)?);
+        }
+        Ok(held)
     }
 }

@@ -10,6 +10,7 @@ use crate::config::ACCEPT_CONTENT_LENGTH;
 use crate::intake::{IntakeError, Receiver};
 
 mod documents;
+mod entity_lists;
 mod forms;
 mod qr;
 mod submissions;
@@ -39,6 +40,10 @@ pub fn routes() -> actix_web::Scope<
         .route("/forms/{form}/versions/{version}.xml", web::get().to(forms::find_form))
         .route("/forms/{form}/versions/{version}/manifest", web::get().to(forms::list_files))
         .route("/forms/{form}/versions/{version}/files/{name}", web::get().to(forms::find_file))
+        .route(
+            "/forms/{form}/versions/{version}/integrity/{name}",
+            web::get().to(entity_lists::check_entities),
+        )
         .route("/qr.svg", web::get().to(qr::find_picture))
         .route("/submission", web::head().to(submissions::prepare))
         .route("/submission", web::get().to(submissions::prepare))

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use chrono::{Days, Utc};
+use langnghe::db::{NewForm, ProjectKind};
 use langnghe::people::{Reach, Role};
+use md5::Digest;
 use serde_json::{Value, json};
 
 use crate::databases::on_both_backends;
@@ -132,5 +134,79 @@ on_both_backends! {
             next = page["@odata.nextLink"].as_str().map(|link| link.replacen(&house.base, "", 1));
         }
         assert_eq!((seen.len(), seen.iter().collect::<BTreeSet<_>>().len()), (30, 30));
+    }
+
+    fn the_metrics_count_what_became_of_submissions_and_name_nobody(place) {
+        let house = House::on(place);
+        let survey = survey_under_grant(&house);
+        let (status, before) = text(&house, "/metrics", "nobody");
+        assert_eq!(status, 200);
+        assert!(before.contains("langnghe_ready 1\n"), "{before}");
+        assert!(before.contains("langnghe_submissions_total{outcome=\"stored\"} 3\n"), "{before}");
+        let again = "<data id=\"opinion\" version=\"1\"><village>Nà Ngoạ 0</village><road>1</road><meta><instanceID>uuid:secret-0</instanceID></meta></data>";
+        let sender = langnghe::db::Sender::default();
+        house.receiver.receive(survey, sender.clone(), again.as_bytes().to_vec(), Utc::now()).expect("stored before");
+        assert!(house.receiver.receive(survey, sender, b"<data".to_vec(), Utc::now()).is_err());
+        let after = text(&house, "/metrics", "nobody").1;
+        for line in ["{outcome=\"stored\"} 3", "{outcome=\"stored_before\"} 1", "{outcome=\"refused\"} 1"] {
+            assert!(after.contains(line), "{line}: {after}");
+        }
+        assert!(!after.contains("secret") && !after.contains("opinion"), "{after}");
+    }
+
+    fn a_form_that_reads_an_entity_list_gets_it_as_it_stands_and_devices_hear_what_is_gone(place) {
+        let house = House::on(place);
+        let token = house.token("thiet-ke", Role::Designer, Reach::default());
+        let form = "| survey |\n|  | type | name | label |\n|  | csv-external | villages |  |\n|  | integer | rooms | Phòng |\n| settings |\n|  | form_id | version | form_title |\n|  | nha | 1 | Nhà |\n";
+        let form = surveys::xlsform::read("nha.md", form.as_bytes()).expect("a form").questionnaire;
+        let xml = surveys::xform::write(&form).expect("an XForm").into_bytes();
+        let device = "d".repeat(64);
+        let project = house.field.transaction(|db| {
+            let project = db.create_project("Diễn tập", ProjectKind::Practice, Utc::now())?.id;
+            let form = NewForm {
+                project,
+                form_id: "nha".into(),
+                version: "1".into(),
+                title: "Nhà".into(),
+                xml,
+                workbook: None,
+                files: Vec::new(),
+                confirmation: None,
+            };
+            db.publish_form(form, Utc::now())?;
+            db.create_app_user(project, "Máy 1", None, &device, Utc::now())?;
+            Ok::<_, langnghe::db::PublishError>(project)
+        });
+        let project = project.expect("a project");
+        let seen = |path: &str| {
+            let url = format!("{}/v1/key/{device}/projects/{project}{path}", house.base);
+            let asked = house.agent.get(&url).header("X-OpenRosa-Version", "1.0").call();
+            asked.expect("an answer").body_mut().read_to_string().expect("text")
+        };
+        assert!(!seen("/formList").contains("manifestUrl"), "there is no such list yet");
+        let lists = format!("/v1/projects/{project}/datasets");
+        let send = |method: &str, path: &str, body: &str| {
+            let (status, answer) = house.send(method, &format!("{lists}{path}"), Some(&token), body);
+            assert_eq!(status, 200, "{path}: {answer}");
+            answer["uuid"].as_str().unwrap_or_default().to_owned()
+        };
+        send("post", "", r#"{"name": "villages"}"#);
+        send("post", "/villages/properties", r#"{"name": "commune"}"#);
+        let first = send("post", "/villages/entities", r#"{"label": "Nà Ngoạ, \"trên\"", "data": {"commune": "00691"}}"#);
+        let second = send("post", "/villages/entities", r#"{"label": "Bản Lầu", "data": {}}"#);
+        assert!(seen("/formList").contains("/versions/1/manifest</manifestUrl>"));
+        let file = seen("/forms/nha/versions/1/files/villages.csv");
+        assert!(file.starts_with("name,label,__version,commune\n"), "{file}");
+        assert!(file.contains(&format!("{first},\"Nà Ngoạ, \"\"trên\"\"\",1,00691\n")), "{file}");
+        let manifest = seen("/forms/nha/versions/1/manifest");
+        let hash: String = md5::Md5::digest(file.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(manifest.contains("<mediaFile type=\"entityList\"><filename>villages.csv</filename>"), "{manifest}");
+        assert!(manifest.contains(&format!("<hash>md5:{hash}</hash>")), "{manifest}");
+        send("delete", &format!("/villages/entities/{second}"), "");
+        assert!(!seen("/forms/nha/versions/1/manifest").contains(&hash), "another state, another hash");
+        let gone = seen(&format!("/forms/nha/versions/1/integrity/villages.csv?id={first},{second},none"));
+        let line = |id: &str, deleted: bool| format!("<entity id=\"{id}\"><deleted>{deleted}</deleted></entity>");
+        let expected = [line(&first, false), line(&second, true), line("none", true)].concat();
+        assert_eq!(gone, format!("<data><entities>{expected}</entities></data>"));
     }
 }

@@ -252,6 +252,33 @@ on_both_backends! {
         }
     }
 
+    fn what_a_crash_left_is_removed_after_a_day_and_nothing_else(place) {
+        let house = House::on(place);
+        let wave = Wave::new(&house, ProjectKind::Practice, "image | picture | Ảnh |");
+        assert_eq!(wave.send(&instance("a", "1.jpg"), &[("1.jpg", PICTURE)]), 201);
+        let folder = house.folder.path().join("files");
+        let key = house.receiver.key(wave.project).expect("the key");
+        let store = house.receiver.files().expect("a place for files");
+        let loose = |_: u8| {
+            let mut writing = store.begin(Arc::clone(&key));
+            waited(async {
+                writing.push(b"nobody's").await.expect("written");
+                writing.finish().await.expect("finished").file
+            })
+        };
+        let (old, _young) = (loose(1), loose(2));
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400);
+        for file in [&old, &wave.kept()[0].file] {
+            let opened = fs::File::options().write(true).open(folder.join(file)).expect("there");
+            opened.set_modified(long_ago).expect("its time is set");
+        }
+        let sweep = Arc::clone(&house.receiver).remove_loose_files(Utc::now() - chrono::TimeDelta::days(1));
+        assert_eq!(waited(sweep).expect("swept"), 1);
+        assert!(!folder.join(&old).exists());
+        assert_eq!(count(&folder), 2);
+        assert_eq!(wave.bytes(&wave.kept()[0].file).expect("opens"), PICTURE);
+    }
+
     fn equal_posts_at_once_keep_one_copy(place) {
         let house = House::on(place);
         let wave = Wave::new(&house, ProjectKind::Practice, "image | picture | Ảnh |");

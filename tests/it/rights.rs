@@ -415,8 +415,18 @@ fn a_device_gets_its_token_once_and_a_revoked_one_opens_nothing() {
         house.agent.get(&url).header("X-OpenRosa-Version", "1.0").call().expect("an answer").status().as_u16()
     };
     assert_eq!(list(&secret), 200);
+    let code = |secret: &str| {
+        let url = format!("{}/v1/key/{secret}/projects/{}/qr.svg", house.base, house.own);
+        let mut reply = house.agent.get(&url).call().expect("an answer");
+        let cached = reply.headers().get("Cache-Control").is_none_or(|value| value != "no-store");
+        (reply.status().as_u16(), cached, reply.body_mut().read_to_string().expect("text"))
+    };
+    let (status, cached, picture) = code(&secret);
+    assert_eq!((status, cached), (200, false), "the picture holds the token");
+    assert!(picture.contains("<svg") && picture.matches("h").count() > 400, "{picture}");
     assert_eq!(house.send("delete", &format!("{path}/{}", made["id"]), Some(&token), "").0, 200);
     assert_eq!(list(&secret), 403);
+    assert_eq!(code(&secret).0, 403);
     let log = house.field.read(|db| db.verify_audit()).expect("the chain is whole");
     let kinds: Vec<&str> = log.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["device added", "device revoked"]);
