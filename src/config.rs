@@ -14,7 +14,7 @@ pub struct DataPlace {
     /// Address of the answer vault: sqlite:///abs/answers.db or postgres://…
     #[arg(long, env = "LANGNGHE_ANSWERS", value_name = "URL")]
     pub answers: Option<String>,
-    /// Folder of attachments: a folder or file:///dir
+    /// Place of files that come with submissions: a folder, file:///dir or s3://bucket/prefix
     #[arg(long, env = "LANGNGHE_FILES", value_name = "URL")]
     pub files: Option<String>,
     /// Folder of keys; never inside a backup
@@ -60,6 +60,11 @@ impl DataPlace {
             }
             Some(url) => Ok(PathBuf::from(url.strip_prefix("file://").unwrap_or(url))),
         }
+    }
+
+    /// Where files of submissions lie.
+    pub fn files_url(&self, folder: &Path) -> String {
+        self.files.clone().unwrap_or_else(|| folder.join("files").display().to_string())
     }
 
     pub fn keys_folder(&self, folder: &Path) -> PathBuf {

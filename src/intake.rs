@@ -2,7 +2,9 @@
 //! vaults. What breaks a rule of the form is kept and flagged, never dropped.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use surveys::expression::{Dialect, Moment};
@@ -13,9 +15,11 @@ use surveys::submission::{self, AnswerValue, Judge, Submission};
 use surveys::{halves, xform, xlsform};
 
 use crate::db::{
-    self, AnswerVault, AppUser, CaseStatus, CaseVisit, FieldVault, FormState, Incoming, Outcome, ProjectState,
+    self, AnswerVault, AppUser, AttachmentKept, CaseStatus, CaseVisit, FieldVault, FormState, Incoming,
+    NewAttachment, Outcome, ProjectKind, ProjectState, Sender, Stored, StoredInterview,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
+use crate::files::{FileStore, Written};
 use crate::keys::{self, KeyFolder, WaveKey};
 
 /// Why a submission was not taken.
@@ -85,8 +89,67 @@ pub struct Receiver {
     keys: RwLock<HashMap<i64, Arc<WaveKey>>>,
     /// Where the keys of waves lie that were made since the start.
     key_folder: Option<KeyFolder>,
+    files: Option<FileStore>,
     ties: Ties,
     forms: RwLock<HashMap<FormKey, Arc<ReadForm>>>,
+    tally: Tally,
+}
+
+/// What became of submissions since the start, and how long it took. Numbers only.
+#[derive(Debug, Default)]
+pub struct Tally {
+    stored: AtomicU64,
+    again: AtomicU64,
+    in_conflict: AtomicU64,
+    withdrawn: AtomicU64,
+    refused: AtomicU64,
+    unavailable: AtomicU64,
+    microseconds: AtomicU64,
+}
+
+impl Tally {
+    fn note(&self, result: &Result<Stored, IntakeError>, took: Duration) {
+        let counter = match result {
+            Ok(stored) => match stored.outcome {
+                Outcome::New | Outcome::Edited => &self.stored,
+                Outcome::AlreadyStored | Outcome::Superseded => &self.again,
+                Outcome::Conflict => &self.in_conflict,
+                Outcome::Withdrawn => &self.withdrawn,
+            },
+            Err(IntakeError::Unavailable(_)) => &self.unavailable,
+            Err(_) => &self.refused,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.microseconds.fetch_add(took, Ordering::Relaxed);
+    }
+
+    /// By outcome.
+    pub fn counts(&self) -> [(&'static str, u64); 6] {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("stored", read(&self.stored)),
+            ("stored_before", read(&self.again)),
+            ("conflict", read(&self.in_conflict)),
+            ("withdrawn", read(&self.withdrawn)),
+            ("refused", read(&self.refused)),
+            ("unavailable", read(&self.unavailable)),
+        ]
+    }
+
+    /// Time spent on all of them.
+    pub fn seconds(&self) -> f64 {
+        self.microseconds.load(Ordering::Relaxed) as f64 / 1e6
+    }
+}
+
+/// Which files of submissions a project keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepsFiles {
+    /// A survey: of an audit file the seconds by block (protection.md rules 2 and 8), and what the device encrypted.
+    AuditAlone,
+    /// An inventory or practice: as they come.
+    All,
 }
 
 /// A version 4 UUID from the first half of a keyed name.
@@ -94,6 +157,11 @@ fn uuid_from(name: [u8; 32]) -> uuid::Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&name[..16]);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// A form without instance ids: the same content is the same interview, so a resend finds it again.
+fn instance_of_content(key: &WaveKey, xml: &[u8]) -> String {
+    format!("uuid:{}", uuid_from(key.name("instance of content", &[xml])))
 }
 
 /// Rules of the form that the submission breaks, by name: nothing that tells an answer goes to the field half. A form
@@ -107,6 +175,9 @@ fn flags(form: &ReadForm, submission: &Submission, now: DateTime<Utc>) -> Vec<St
     let problems = submission::check_with(&form.compiled, submission, judge);
     problems.iter().map(|problem| problem.rule.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
 }
+
+/// The flag of a submission that the device encrypted: its answers lie in its files, closed until the freeze.
+pub const ENCRYPTED: &str = "encrypted";
 
 /// Minutes east of UTC.
 const VIETNAM: i32 = 420;
@@ -129,12 +200,92 @@ impl Receiver {
     ) -> Self {
         let queue = db::Intake::new(field.clone(), answers.clone());
         let keys = RwLock::new(keys);
-        Self { field, answers, queue, keys, key_folder: None, ties, forms: RwLock::default() }
+        Self {
+            field,
+            answers,
+            queue,
+            keys,
+            key_folder: None,
+            files: None,
+            ties,
+            forms: RwLock::default(),
+            tally: Tally::default(),
+        }
     }
 
     /// Finds the keys of later waves in this folder, too.
     pub fn with_key_folder(self, folder: KeyFolder) -> Self {
         Self { key_folder: Some(folder), ..self }
+    }
+
+    /// Keeps files of submissions here.
+    pub fn with_files(self, files: FileStore) -> Self {
+        Self { files: Some(files), ..self }
+    }
+
+    pub fn files(&self) -> Option<FileStore> {
+        self.files.clone()
+    }
+
+    /// Removes files older than a moment that no submission holds: what a crash left between writing a file and
+    /// recording it, which the client sent again since. Answers how many there were.
+    pub async fn remove_loose_files(self: Arc<Self>, older: DateTime<Utc>) -> Result<usize, IntakeError> {
+        let gone = |error: &dyn std::fmt::Display| IntakeError::Unavailable(error.to_string());
+        let Some(store) = self.files() else { return Ok(0) };
+        let files = store.list_older(older).await.map_err(|e| gone(&e))?;
+        let names = files.clone();
+        let asked = tokio::task::spawn_blocking(move || self.field.read(|db| db.held_files(&names)));
+        let held = asked.await.map_err(|e| gone(&e))??;
+        let mut removed = 0;
+        for file in files.iter().filter(|file| !held.contains(*file)) {
+            store.remove(file).await.map_err(|e| gone(&e))?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Which files this project keeps.
+    pub fn keeps_files(&self, project: i64) -> Result<KeepsFiles, IntakeError> {
+        let found = self.field.read(|db| db.find_project(project))?;
+        Ok(match found.map(|project| project.kind) {
+            Some(ProjectKind::Inventory | ProjectKind::Practice) => KeepsFiles::All,
+            Some(ProjectKind::Survey) | None => KeepsFiles::AuditAlone,
+        })
+    }
+
+    /// Records written files under their submission. Answers which of them nothing holds now (the same bytes were
+    /// there before) and whether other bytes were there under one of the names; both are kept then.
+    pub fn keep_files(
+        &self,
+        project: i64,
+        submission: uuid::Uuid,
+        files: &[(String, Written)],
+    ) -> Result<(Vec<String>, bool), IntakeError> {
+        let key = self.key(project)?;
+        let kept = self.field.transaction(|db| {
+            let mut loose = Vec::new();
+            let mut in_conflict = false;
+            for (name, written) in files {
+                let new = NewAttachment {
+                    submission,
+                    name: name.clone(),
+                    sha256: written.sha256,
+                    file: written.file.clone(),
+                    size: i64::try_from(written.size).unwrap_or(i64::MAX),
+                };
+                match db.keep_attachment(&new, &key)? {
+                    AttachmentKept::New => {}
+                    AttachmentKept::AlreadyStored { .. } => loose.push(written.file.clone()),
+                    AttachmentKept::Conflict => in_conflict = true,
+                    AttachmentKept::AlreadyInConflict => {
+                        in_conflict = true;
+                        loose.push(written.file.clone());
+                    }
+                }
+            }
+            Ok::<_, db::Error>((loose, in_conflict))
+        });
+        Ok(kept?)
     }
 
     pub fn key(&self, project: i64) -> Result<Arc<WaveKey>, IntakeError> {
@@ -148,6 +299,15 @@ impl Receiver {
         let key = Arc::new(folder.load(project).map_err(|error| missing(error.to_string()))?);
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(project, Arc::clone(&key));
         Ok(key)
+    }
+
+    /// The instance id of a submission, given or made.
+    pub fn instance_id(&self, project: i64, xml: &[u8]) -> Result<String, IntakeError> {
+        let head = submission::head(xml).map_err(|e| IntakeError::Unreadable(e.to_string()))?;
+        match head.instance_id {
+            Some(given) => Ok(given),
+            None => Ok(instance_of_content(&*self.key(project)?, xml)),
+        }
     }
 
     /// Makes the key of a wave without respondents, which needs no passphrase and no custodian.
@@ -232,14 +392,32 @@ impl Receiver {
         Ok(read)
     }
 
-    /// Stores a submission exactly once; when this returns `Ok`, it is on the disk of both vaults.
+    /// Stores a submission exactly once; when this returns `Ok`, it is on the disk of both vaults. What came with other
+    /// content under a taken id is kept beside it and told as a conflict.
     pub fn receive(
         &self,
         project: i64,
-        app_user: &AppUser,
+        sender: Sender,
         xml: Vec<u8>,
         now: DateTime<Utc>,
-    ) -> Result<Outcome, IntakeError> {
+    ) -> Result<Stored, IntakeError> {
+        let begun = Instant::now();
+        let result = self.take_in(project, sender, xml, now);
+        self.tally.note(&result, begun.elapsed());
+        result
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn take_in(
+        &self,
+        project: i64,
+        sender: Sender,
+        xml: Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Result<Stored, IntakeError> {
         let unreadable = |e: submission::ReadError| IntakeError::Unreadable(e.to_string());
         let head = submission::head(&xml).map_err(unreadable)?;
         let version = head.version.clone();
@@ -249,15 +427,19 @@ impl Receiver {
             return Err(IntakeError::ClosedForm { form: head.form_id });
         }
         let key = self.key(project)?;
-        // A form without instance ids: the same content is the same interview, so a resend finds it again.
-        let instance_id = head
-            .instance_id
-            .clone()
-            .unwrap_or_else(|| format!("uuid:{}", uuid_from(key.name("instance of content", &[&xml]))));
+        let instance_id = head.instance_id.clone().unwrap_or_else(|| instance_of_content(&key, &xml));
         let submission = submission::read(&form.compiled, &xml).map_err(unreadable)?;
         let (visit, reporting_area) = self.find_case(project, &form, &submission, now)?;
-        let mut flags = flags(&form, &submission, now);
-        let sealed = self.seal_plain_blocks(project, &form, &head, &instance_id, &xml)?;
+        // The form's rules can be asked only of answers that can be read.
+        let is_encrypted = submission::encrypted_files(&xml).is_some();
+        let mut flags = match is_encrypted {
+            true => vec![ENCRYPTED.to_owned()],
+            false => flags(&form, &submission, now),
+        };
+        let sealed = match is_encrypted {
+            true => None,
+            false => self.seal_plain_blocks(project, &form, &head, &instance_id, &xml)?,
+        };
         if sealed.is_some() {
             flags.push(keys::SEALED_BY_SERVER.to_owned());
         }
@@ -278,22 +460,24 @@ impl Receiver {
             field_half: parts.field,
             answer_half: parts.answers,
             reporting_area,
-            app_user: Some(app_user.id),
-            device: None,
+            app_user: sender.app_user,
+            device: sender.device,
+            submitter: sender.user,
             visit,
             flags,
             now,
             token,
         };
-        let stored = self.queue.store(&key, incoming).map_err(|error| match error {
+        self.queue.store(&key, incoming).map_err(|error| match error {
             db::IntakeError::UnknownOriginal => IntakeError::Original { unknown: true },
             db::IntakeError::OriginalSuperseded => IntakeError::Original { unknown: false },
             other => IntakeError::Unavailable(other.to_string()),
-        })?;
-        match stored.outcome {
-            Outcome::Conflict => Err(IntakeError::Conflict),
-            outcome => Ok(outcome),
-        }
+        })
+    }
+
+    /// The valid interviews of a wave with both halves, in an order that chance gave; all in memory, decrypted.
+    pub fn list_interviews(&self, project: i64) -> Result<Vec<StoredInterview>, IntakeError> {
+        Ok(self.queue.list_interviews(project, &*self.key(project)?)?)
     }
 
     /// Seals what came plain and is due sealed (protection.md rule 10). Waves without a custodian have no sealed blocks.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod fieldwork;
+pub mod files;
 pub mod intake;
 pub mod jobs;
 pub mod keys;

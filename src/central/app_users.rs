@@ -79,6 +79,31 @@ pub async fn revoke_app_user(
     Ok(HttpResponse::Ok().json(json!({ "success": true })))
 }
 
+/// Gives a device a form. Every device of a project may fill in all its forms, so this checks and changes nothing.
+pub async fn assign_form(
+    receiver: Data<Receiver>,
+    caller: Caller,
+    place: Path<(i64, String, String, i64)>,
+) -> Result<HttpResponse, Problem> {
+    let (project, form, role, actor) = place.into_inner();
+    in_project(receiver, caller, project, Action::ManageDevices, move |receiver, _, project| {
+        receiver.field.read(|db| {
+            let is_device =
+                db.list_app_users(project.id)?.iter().any(|user| user.actor == actor && !user.revoked);
+            let has_form = db.find_form(project.id, &form, None)?.is_some()
+                || db.find_form_draft(project.id, &form)?.is_some();
+            // 2 is ODK Central's number of the role `app user`.
+            if is_device && has_form && matches!(role.as_str(), "2" | "app-user") {
+                Ok(())
+            } else {
+                Err(Problem::not_found())
+            }
+        })
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "success": true })))
+}
+
 fn app_user_json(user: &AppUser, token: Option<&str>) -> Value {
     json!({
         "projectId": user.project,

@@ -22,9 +22,16 @@ use crate::intake::Receiver;
 use crate::people::{Action, Person, Refusal, Target, decide};
 
 mod app_users;
+mod csv;
+mod entities;
 mod forms;
+mod odata;
 mod projects;
+mod records;
 mod sessions;
+mod streamed;
+mod submissions;
+mod zip;
 
 /// Adds the routes.
 pub fn routes(config: &mut ServiceConfig) {
@@ -42,6 +49,99 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/v1/projects/{project}", web::get().to(projects::find_project))
         .route("/v1/projects/{project}/forms", web::get().to(forms::list_forms))
         .route("/v1/projects/{project}/forms", web::post().to(forms::create_form))
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions",
+            web::get().to(submissions::list_submissions),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions",
+            web::post().to(submissions::create_submission),
+        )
+        .route("/v1/projects/{project}/forms/{form}/submissions.csv", web::get().to(submissions::export_csv))
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions.csv.zip",
+            web::get().to(submissions::export_zip),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}.xml",
+            web::get().to(submissions::find_xml),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}",
+            web::get().to(submissions::find_submission),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}",
+            web::put().to(submissions::update_submission),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}",
+            web::patch().to(submissions::review_submission),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/comments",
+            web::get().to(submissions::list_comments),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/comments",
+            web::post().to(submissions::create_comment),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/attachments",
+            web::get().to(submissions::list_attachments),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/attachments/{name}",
+            web::get().to(submissions::find_attachment),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/attachments/{name}",
+            web::post().to(submissions::put_attachment),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/versions",
+            web::get().to(submissions::list_versions),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/versions/{version}.xml",
+            web::get().to(submissions::find_version_xml),
+        )
+        .route(
+            "/v1/projects/{project}/forms/{form}/submissions/{instance}/versions/{version}",
+            web::get().to(submissions::find_version),
+        )
+        .route("/v1/projects/{project}/forms/{form}.svc", web::get().to(odata::find_service))
+        .route("/v1/projects/{project}/forms/{form}.svc/$metadata", web::get().to(odata::find_metadata))
+        .route("/v1/projects/{project}/forms/{form}.svc/{table:.*}", web::get().to(odata::list_rows))
+        .route(
+            "/v1/projects/{project}/forms/{form}/assignments/{role}/{actor}",
+            web::post().to(app_users::assign_form),
+        )
+        .route("/v1/projects/{project}/datasets", web::get().to(entities::list_datasets))
+        .route("/v1/projects/{project}/datasets", web::post().to(entities::create_dataset))
+        .route("/v1/projects/{project}/datasets/{dataset}.svc/Entities", web::get().to(entities::list_rows))
+        .route("/v1/projects/{project}/datasets/{dataset}", web::get().to(entities::find_dataset))
+        .route(
+            "/v1/projects/{project}/datasets/{dataset}/properties",
+            web::post().to(entities::create_property),
+        )
+        .route("/v1/projects/{project}/datasets/{dataset}/entities", web::get().to(entities::list_entities))
+        .route(
+            "/v1/projects/{project}/datasets/{dataset}/entities",
+            web::post().to(entities::create_entities),
+        )
+        .route(
+            "/v1/projects/{project}/datasets/{dataset}/entities/{uuid}",
+            web::get().to(entities::find_entity),
+        )
+        .route(
+            "/v1/projects/{project}/datasets/{dataset}/entities/{uuid}",
+            web::patch().to(entities::update_entity),
+        )
+        .route(
+            "/v1/projects/{project}/datasets/{dataset}/entities/{uuid}",
+            web::delete().to(entities::delete_entity),
+        )
         .route("/v1/projects/{project}/forms/{form}.xml", web::get().to(forms::find_xml))
         .route("/v1/projects/{project}/forms/{form}", web::get().to(forms::find_form))
         .route("/v1/projects/{project}/forms/{form}/draft", web::post().to(forms::create_draft))

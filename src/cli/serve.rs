@@ -8,6 +8,7 @@ use super::key::passphrase;
 use crate::accounts::Accounts;
 use crate::config::{DATA, DataPlace, LISTEN};
 use crate::db::{AnswerVault, FieldVault};
+use crate::files::FileStore;
 use crate::intake::{Receiver, Ties};
 use crate::jobs::withdrawal;
 use crate::keys::{KeyFolder, KeyFolderError};
@@ -59,8 +60,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let accounts = Accounts::new(field.clone(), Arc::new(key_folder.installation()?));
     let waves: Vec<i64> = keys.keys().copied().collect();
-    let receiver =
-        Arc::new(Receiver::new(field, answers, keys, Ties::Random).with_key_folder(key_folder.clone()));
+    let files = FileStore::open(&args.place.files_url(&folder))?;
+    let receiver = Receiver::new(field, answers, keys, Ties::Random);
+    let receiver = Arc::new(receiver.with_key_folder(key_folder.clone()).with_files(files));
     // A backup that was restored may have brought back what was withdrawn.
     for wave in waves {
         for file in withdrawal::repeat(&receiver, &key_folder, wave)? {

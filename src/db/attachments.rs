@@ -1,5 +1,7 @@
 //! Attachments: which file belongs to which submission. The bytes lie elsewhere, under random names.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -32,6 +34,8 @@ pub enum AttachmentKept {
     },
     /// Other bytes were there under this name; these are kept too: 409.
     Conflict,
+    /// The same once more: these bytes are kept beside the others already; the new copy can go.
+    AlreadyInConflict,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +78,8 @@ impl FieldDb<'_> {
                 .load(self.0)?;
             if let Some(same) = stored.iter().find(|row| row.content == content) {
                 return Ok(match same.standing.as_str() {
+                    // A copy that came again: the one that is kept stays the only one.
+                    CONFLICT if same.file != new.file => AttachmentKept::AlreadyInConflict,
                     CONFLICT => AttachmentKept::Conflict,
                     _ => AttachmentKept::AlreadyStored { file: same.file.clone() },
                 });
@@ -120,5 +126,16 @@ impl FieldDb<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Which of these stored files some submission holds.
+    pub fn held_files(&mut self, files: &[String]) -> Result<HashSet<String>, Error> {
+        let mut held = HashSet::new();
+        // Both databases bound how many values one query may name.
+        for part in files.chunks(500) {
+            let found = attachments::table.filter(attachments::file.eq_any(part));
+            held.extend(found.select(attachments::file).load::<String>(self.0)?);
+        }
+        Ok(held)
     }
 }

@@ -38,6 +38,8 @@ pub struct Incoming {
     pub reporting_area: Option<String>,
     pub app_user: Option<Uuid>,
     pub device: Option<String>,
+    /// The number of the user who sends it without a device's token.
+    pub submitter: Option<i64>,
     pub visit: Option<CaseVisit>,
     /// What was noticed on arrival, by code.
     pub flags: Vec<String>,
@@ -314,6 +316,7 @@ impl Interview {
             received_at: self.incoming.now,
             app_user: self.incoming.app_user,
             device: self.incoming.device.clone(),
+            submitter: self.incoming.submitter,
             visit: self.incoming.visit.clone(),
             flags: self.incoming.flags.clone(),
         };

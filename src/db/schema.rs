@@ -231,6 +231,57 @@ pub mod field {
         }
     }
     diesel::table! {
+        reviews (project, form_id, first_instance) {
+            project -> BigInt,
+            form_id -> Text,
+            first_instance -> Binary,
+            state -> Nullable<Text>,
+            decided_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        comments (id) {
+            id -> Text,
+            project -> BigInt,
+            form_id -> Text,
+            first_instance -> Binary,
+            actor -> BigInt,
+            sealed_body -> Binary,
+            created_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        datasets (project, name) {
+            project -> BigInt,
+            name -> Text,
+            approval_required -> Bool,
+            created_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        dataset_properties (project, dataset, name) {
+            project -> BigInt,
+            dataset -> Text,
+            name -> Text,
+            created_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        entities (project, dataset, uuid) {
+            project -> BigInt,
+            dataset -> Text,
+            uuid -> Text,
+            version -> BigInt,
+            label -> Text,
+            data -> Text,
+            creator -> BigInt,
+            created_at -> Timestamp,
+            changed_by -> BigInt,
+            changed_at -> Timestamp,
+            deleted_at -> Nullable<Timestamp>,
+        }
+    }
+    diesel::table! {
         audit (number) {
             number -> BigInt,
             happened_at -> Timestamp,

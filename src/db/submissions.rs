@@ -61,6 +61,8 @@ pub struct Submission {
     pub received_at: DateTime<Utc>,
     pub app_user: Option<Uuid>,
     pub device: Option<String>,
+    /// The number of the user who sent it without a device's token.
+    pub submitter: Option<i64>,
     pub visit: Option<CaseVisit>,
     /// What was noticed on arrival, by code (`block_sealed_by_server` …).
     pub flags: Vec<String>,
@@ -80,6 +82,8 @@ pub(in crate::db) struct Head {
     pub received_at: DateTime<Utc>,
     pub app_user: Option<Uuid>,
     pub device: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitter: Option<i64>,
     pub visit: Option<CaseVisit>,
     pub flags: Vec<String>,
 }
@@ -125,7 +129,7 @@ impl Row {
         Standing::from_name(&self.standing).ok_or_else(|| Error::contradiction("standing of a submission"))
     }
 
-    fn into_submission(self, key: &WaveKey) -> Result<Submission, Error> {
+    pub(in crate::db) fn into_submission(self, key: &WaveKey) -> Result<Submission, Error> {
         let (head, xml) = self.open(key)?;
         Ok(Submission {
             id: uuid(&self.id)?,
@@ -139,6 +143,7 @@ impl Row {
             received_at: head.received_at,
             app_user: head.app_user,
             device: head.device,
+            submitter: head.submitter,
             visit: head.visit,
             flags: head.flags,
             token: head.token,

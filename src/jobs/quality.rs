@@ -13,7 +13,6 @@ use surveys::question_type::QuestionType;
 use surveys::submission::{self, AnswerValue};
 use uuid::Uuid;
 
-use crate::db::Intake;
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::fieldwork::quality::{self, Check, Fact, Interview, Rate, SHORTEST_BATTERY};
 use crate::intake::Receiver;
@@ -54,7 +53,6 @@ pub struct CaseFact {
 
 /// Looks at all completed interviews of one form of a wave.
 pub fn check(receiver: &Receiver, project: i64, form_id: &str) -> anyhow::Result<Quality> {
-    let key = &receiver.key(project)?;
     let cases: HashMap<Uuid, String> = receiver
         .field
         .read(|db| db.list_cases(project))?
@@ -67,8 +65,7 @@ pub fn check(receiver: &Receiver, project: i64, form_id: &str) -> anyhow::Result
         .into_iter()
         .map(|user| (user.id, user.code.unwrap_or(user.display_name)))
         .collect();
-    let stored =
-        Intake::new(receiver.field.clone(), receiver.answers.clone()).list_interviews(project, key)?;
+    let stored = receiver.list_interviews(project)?;
     let (mut villages, mut enumerators) = (Numbers::default(), Numbers::default());
     let mut interviews = Vec::new();
     let mut of_case = Vec::new();

@@ -22,6 +22,8 @@ pub struct ListedFile {
     /// MD5 in hexadecimal.
     pub hash: String,
     pub download_url: String,
+    /// Only for an entity list: where to ask which entities are there no more.
+    pub integrity_url: Option<String>,
 }
 
 pub fn form_list(forms: &[ListedForm]) -> String {
@@ -51,12 +53,17 @@ pub fn manifest(files: &[ListedFile]) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<manifest xmlns=\"http://openrosa.org/xforms/xformsManifest\">",
     );
     for file in files {
+        let kind = if file.integrity_url.is_some() { " type=\"entityList\"" } else { "" };
         xml.push_str(&format!(
-            "<mediaFile><filename>{}</filename><hash>md5:{}</hash><downloadUrl>{}</downloadUrl></mediaFile>",
+            "<mediaFile{kind}><filename>{}</filename><hash>md5:{}</hash><downloadUrl>{}</downloadUrl>",
             escape(&file.name),
             escape(&file.hash),
             escape(&file.download_url),
         ));
+        if let Some(url) = &file.integrity_url {
+            xml.push_str(&format!("<integrityUrl>{}</integrityUrl>", escape(url)));
+        }
+        xml.push_str("</mediaFile>");
     }
     xml.push_str("</manifest>");
     xml

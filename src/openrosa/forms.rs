@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::documents::{self, ListedFile, ListedForm};
-use super::{Failure, blocking, check_version, text_xml};
+use super::{Failure, blocking, check_version, entity_lists, text_xml};
 use crate::db::{Form, FormFile, FormState};
 use crate::intake::{IntakeError, Receiver};
 
@@ -18,6 +18,13 @@ pub struct Place {
     version: Option<String>,
     #[serde(default)]
     name: String,
+}
+
+impl Place {
+    /// The file that the address names.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,17 +43,15 @@ pub async fn list_forms(
     let base = address_of(&request, &place);
     let forms = blocking(&receiver, move |receiver| {
         receiver.find_app_user(place.project, &place.token)?;
-        receiver.field.read(|db| {
-            let mut listed = Vec::new();
-            for form in db.list_forms(place.project)? {
-                let wanted = only.form_id.as_ref().is_none_or(|id| *id == form.form_id);
-                if form.state == FormState::Open && wanted {
-                    let has_files = !db.list_form_files(form.id)?.is_empty();
-                    listed.push((form, has_files));
-                }
+        let mut listed = Vec::new();
+        for form in receiver.field.read(|db| db.list_forms(place.project))? {
+            let wanted = only.form_id.as_ref().is_none_or(|id| *id == form.form_id);
+            if form.state == FormState::Open && wanted {
+                let has_files = !files_of(receiver, &form)?.is_empty();
+                listed.push((form, has_files));
             }
-            Ok::<_, IntakeError>(listed)
-        })
+        }
+        Ok::<_, IntakeError>(listed)
     })
     .await?;
     let listed: Vec<ListedForm> = forms
@@ -84,22 +89,23 @@ pub async fn list_files(
 ) -> Result<HttpResponse, Failure> {
     check_version(&request)?;
     let base = address_of(&request, &place);
-    let (form, files) = blocking(&receiver, move |receiver| {
+    let (form, files, lists) = blocking(&receiver, move |receiver| {
         let form = served(receiver, &place)?;
-        let files = files_of(receiver, &form)?;
-        Ok((form, files))
+        let own = receiver.field.read(|db| db.list_form_files(form.id))?;
+        let lists = entity_lists::lists_of(receiver, &form, &own)?;
+        Ok((form, own, lists))
     })
     .await?;
-    let url =
-        format!("{base}/forms/{}/versions/{}/files", encode(&form.form_id), encode(blank(&form.version)));
-    let listed: Vec<ListedFile> = files
-        .into_iter()
-        .map(|file| ListedFile {
-            download_url: format!("{url}/{}", encode(&file.name)),
-            name: file.name,
-            hash: file.hash,
-        })
-        .collect();
+    let url = format!("{base}/forms/{}/versions/{}", encode(&form.form_id), encode(blank(&form.version)));
+    let listed = |file: FormFile, is_list: bool| ListedFile {
+        download_url: format!("{url}/files/{}", encode(&file.name)),
+        integrity_url: is_list.then(|| format!("{url}/integrity/{}", encode(&file.name))),
+        name: file.name,
+        hash: file.hash,
+    };
+    let own = files.into_iter().map(|file| listed(file, false));
+    let lists = lists.into_iter().map(|file| listed(file, true));
+    let listed: Vec<ListedFile> = own.chain(lists).collect();
     Ok(HttpResponse::Ok().content_type(text_xml()).body(documents::manifest(&listed)))
 }
 
@@ -118,7 +124,7 @@ pub async fn find_file(receiver: Data<Receiver>, place: Path<Place>) -> Result<H
 }
 
 /// The version that the address names, for the device that the token names.
-fn served(receiver: &Receiver, place: &Place) -> Result<Form, IntakeError> {
+pub fn served(receiver: &Receiver, place: &Place) -> Result<Form, IntakeError> {
     receiver.find_app_user(place.project, &place.token)?;
     let version = place.version.as_deref().map(|v| if v == "___" { "" } else { v });
     let form = receiver.find_form(place.project, &place.form, version)?;
@@ -128,8 +134,11 @@ fn served(receiver: &Receiver, place: &Place) -> Result<Form, IntakeError> {
     }
 }
 
+/// The form's own files, then the entity lists that it reads.
 fn files_of(receiver: &Receiver, form: &Form) -> Result<Vec<FormFile>, IntakeError> {
-    Ok(receiver.field.read(|db| db.list_form_files(form.id))?)
+    let mut files = receiver.field.read(|db| db.list_form_files(form.id))?;
+    files.extend(entity_lists::lists_of(receiver, form, &files)?);
+    Ok(files)
 }
 
 /// An empty version stands as `___` in an address.
@@ -139,14 +148,13 @@ fn blank(version: &str) -> &str {
 
 /// The address that the client used, so that its links lead back the same way.
 fn address_of(request: &HttpRequest, place: &Place) -> String {
+    base_address(request, &place.token, place.project)
+}
+
+/// The address below which a device finds everything.
+pub fn base_address(request: &HttpRequest, token: &str, project: i64) -> String {
     let connection = request.connection_info();
-    format!(
-        "{}://{}/v1/key/{}/projects/{}",
-        connection.scheme(),
-        connection.host(),
-        encode(&place.token),
-        place.project
-    )
+    format!("{}://{}/v1/key/{}/projects/{project}", connection.scheme(), connection.host(), encode(token))
 }
 
 /// Percent-encodes what may not stand in one step of a path.

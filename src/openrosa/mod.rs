@@ -10,7 +10,9 @@ use crate::config::ACCEPT_CONTENT_LENGTH;
 use crate::intake::{IntakeError, Receiver};
 
 mod documents;
+mod entity_lists;
 mod forms;
+mod qr;
 mod submissions;
 
 pub(crate) const VERSION_HEADER: &str = "X-OpenRosa-Version";
@@ -38,6 +40,11 @@ pub fn routes() -> actix_web::Scope<
         .route("/forms/{form}/versions/{version}.xml", web::get().to(forms::find_form))
         .route("/forms/{form}/versions/{version}/manifest", web::get().to(forms::list_files))
         .route("/forms/{form}/versions/{version}/files/{name}", web::get().to(forms::find_file))
+        .route(
+            "/forms/{form}/versions/{version}/integrity/{name}",
+            web::get().to(entity_lists::check_entities),
+        )
+        .route("/qr.svg", web::get().to(qr::find_picture))
         .route("/submission", web::head().to(submissions::prepare))
         .route("/submission", web::get().to(submissions::prepare))
         .route("/submission", web::post().to(submissions::create_submission))

@@ -26,6 +26,8 @@ pub enum Action {
     ManageFieldwork,
     SeeEntities,
     ManageEntities,
+    /// Records of a project without respondents, as they were sent.
+    SeeRecords,
     /// One line a respondent; in a survey under a grant as well (protection.md rule 7).
     OpenRecords,
     ApproveGrant,
@@ -39,7 +41,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SeeProject,
         Self::CreateProject,
         Self::ManageUsers,
@@ -51,6 +53,7 @@ impl Action {
         Self::ManageFieldwork,
         Self::SeeEntities,
         Self::ManageEntities,
+        Self::SeeRecords,
         Self::OpenRecords,
         Self::ApproveGrant,
         Self::SeeFigures,

@@ -73,6 +73,7 @@ impl Role {
                     | PublishForm
                     | SeeEntities
                     | ManageEntities
+                    | SeeRecords
                     | SeeFigures
             ),
             Self::Supervisor => matches!(
@@ -85,6 +86,7 @@ impl Role {
                     | SeeEntities
                     | ManageEntities
                     | Submit
+                    | SeeRecords
                     | SeeFigures
             ),
             Self::Enumerator => matches!(action, SeeProject | SeeForms | SeeEntities | Submit),
@@ -92,11 +94,26 @@ impl Role {
             Self::FocalPoint => matches!(action, SeeProject | SeeForms | SeeFieldwork | SeeFigures),
             Self::Analyst => matches!(
                 action,
-                SeeProject | SeeForms | SeeFigures | SeeRoomFigures | OpenRecords | ApproveGrant | Freeze
+                SeeProject
+                    | SeeForms
+                    | SeeFigures
+                    | SeeRoomFigures
+                    | SeeRecords
+                    | OpenRecords
+                    | ApproveGrant
+                    | Freeze
             ),
             Self::Custodian => matches!(
                 action,
-                SeeProject | SeeForms | SeeFigures | OpenRecords | ApproveGrant | Freeze | Close | ReadLog
+                SeeProject
+                    | SeeForms
+                    | SeeFigures
+                    | SeeRecords
+                    | OpenRecords
+                    | ApproveGrant
+                    | Freeze
+                    | Close
+                    | ReadLog
             ),
             Self::Viewer => matches!(action, SeeProject | SeeFigures),
         }

@@ -1,5 +1,5 @@
-//! `GET /metrics` in the text format of Prometheus: how many requests, how long, how submissions ended. No path, no
-//! device, no case and no answer is in it.
+//! `GET /metrics` in the text format of Prometheus: how many requests, how long, what became of submissions. No
+//! path, no wave, no device, no case and no answer is in it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -15,16 +15,6 @@ use crate::intake::Receiver;
 
 /// Upper bounds of the histogram of request times, in seconds.
 const BOUNDS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
-/// How a post of a submission can end, by status.
-const ENDINGS: [(u16, &str); 6] = [
-    (201, "stored"),
-    (202, "stored"),
-    (400, "unreadable"),
-    (404, "unknown"),
-    (409, "conflict"),
-    (503, "not_now"),
-];
-
 /// Counted since the start of the program.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -32,11 +22,10 @@ pub struct Metrics {
     requests: [AtomicU64; 5],
     within: [AtomicU64; BOUNDS.len()],
     micros: AtomicU64,
-    submissions: [AtomicU64; ENDINGS.len() + 1],
 }
 
 impl Metrics {
-    fn count(&self, status: StatusCode, micros: u64, is_submission: bool) {
+    fn count(&self, status: StatusCode, micros: u64) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.requests[class].fetch_add(1, Ordering::Relaxed);
         self.micros.fetch_add(micros, Ordering::Relaxed);
@@ -44,10 +33,6 @@ impl Metrics {
             if micros as f64 <= bound * 1e6 {
                 within.fetch_add(1, Ordering::Relaxed);
             }
-        }
-        if is_submission {
-            let ending = ENDINGS.iter().position(|(code, _)| *code == status.as_u16());
-            self.submissions[ending.unwrap_or(ENDINGS.len())].fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -65,18 +50,6 @@ impl Metrics {
         out += &format!("langnghe_request_seconds_bucket{{le=\"+Inf\"}} {all}\n");
         out += &format!("langnghe_request_seconds_sum {}\n", read(&self.micros) as f64 / 1e6);
         out += &format!("langnghe_request_seconds_count {all}\n");
-        out += "# TYPE langnghe_submissions_total counter\n";
-        let mut by_name: Vec<(&str, u64)> = Vec::new();
-        let names = ENDINGS.iter().map(|(_, name)| *name).chain(["other"]);
-        for (name, counter) in names.zip(&self.submissions) {
-            match by_name.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, many)) => *many += read(counter),
-                None => by_name.push((name, read(counter))),
-            }
-        }
-        for (name, many) in by_name {
-            out += &format!("langnghe_submissions_total{{ending=\"{name}\"}} {many}\n");
-        }
         out
     }
 }
@@ -87,8 +60,6 @@ pub async fn count(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let is_post = request.method() == actix_web::http::Method::POST;
-    let is_submission = is_post && request.path().trim_end_matches('/').ends_with("/submission");
     let start = Instant::now();
     let response = next.call(request).await;
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -96,24 +67,30 @@ pub async fn count(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
-    metrics.count(status, micros, is_submission);
+    metrics.count(status, micros);
     response
 }
 
-pub async fn metrics(metrics: Data<Metrics>, receiver: Data<Receiver>) -> HttpResponse {
-    let vaults = web::block(move || {
+pub async fn list_metrics(metrics: Data<Metrics>, receiver: Data<Receiver>) -> HttpResponse {
+    let told = web::block(move || {
         let ready = u8::from(receiver.field.is_ready().is_ok() && receiver.answers.is_ready().is_ok());
-        let backup = receiver.field.read(|db| db.last_verified_backup()).ok().flatten();
-        (ready, backup)
-    })
-    .await;
-    let mut text = metrics.text();
-    if let Ok((ready, backup)) = vaults {
-        text += &format!("# TYPE langnghe_vaults_ready gauge\nlangnghe_vaults_ready {ready}\n");
-        if let Some(backup) = backup {
+        let mut text = format!("# TYPE langnghe_ready gauge\nlangnghe_ready {ready}\n");
+        if let Ok(Some(backup)) = receiver.field.read(|db| db.last_verified_backup()) {
             text += "# TYPE langnghe_verified_backup_timestamp_seconds gauge\n";
             text += &format!("langnghe_verified_backup_timestamp_seconds {}\n", backup.timestamp());
         }
+        text += "# TYPE langnghe_submissions_total counter\n";
+        for (outcome, many) in receiver.tally().counts() {
+            text += &format!("langnghe_submissions_total{{outcome=\"{outcome}\"}} {many}\n");
+        }
+        text += "# TYPE langnghe_intake_seconds_total counter\n";
+        text + &format!("langnghe_intake_seconds_total {:.6}\n", receiver.tally().seconds())
+    });
+    match told.await {
+        Ok(told) => {
+            let text = metrics.text() + &told;
+            HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+        }
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
     }
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }

@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, web};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use rustls::ServerConfig;
 
 use crate::accounts::Accounts;
@@ -99,6 +99,11 @@ pub fn start(
             let receiver = Data::from(receiver);
             let settling = Arc::clone(&receiver);
             actix_web::rt::spawn(async move {
+                // A day is longer than any post that is still on its way, on this server or another.
+                let yesterday = Utc::now() - TimeDelta::days(1);
+                if let Err(error) = Arc::clone(&settling).remove_loose_files(yesterday).await {
+                    eprintln!("langnghe: files that a crash left could not be removed: {error}");
+                }
                 loop {
                     let receiver = Arc::clone(&settling);
                     if let Ok(Err(error)) = web::block(move || receiver.settle(Utc::now())).await {
@@ -129,7 +134,7 @@ pub fn start(
                     .configure(central::routes)
                     .route("/healthz", web::get().to(health::alive))
                     .route("/readyz", web::get().to(health::ready))
-                    .route("/metrics", web::get().to(metrics::metrics))
+                    .route("/metrics", web::get().to(metrics::list_metrics))
                     .route("/", web::get().to(pages::find_index))
                     .route("/{path:.*}", web::get().to(pages::find_page))
             })

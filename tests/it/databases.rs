@@ -144,6 +144,7 @@ impl Wave {
             reporting_area: Some("east".to_owned()),
             app_user: None,
             device: Some("collect:tablet-7".to_owned()),
+            submitter: None,
             visit: None,
             flags: Vec::new(),
             now: morning(),

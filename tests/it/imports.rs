@@ -4,23 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of src/ and which other rooms each may use.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("config", &[]),
     ("keys", &[]),
     ("fieldwork", &[]),
     ("people", &[]),
     ("db", &["fieldwork", "keys", "people"]),
     ("accounts", &["db", "keys", "people"]),
-    ("intake", &["db", "fieldwork", "keys"]),
+    ("files", &["keys"]),
+    ("intake", &["db", "fieldwork", "files", "keys"]),
     ("jobs", &["intake", "db", "fieldwork", "keys"]),
-    ("openrosa", &["intake", "db", "fieldwork", "jobs", "config"]),
-    ("central", &["accounts", "intake", "people", "db", "fieldwork", "jobs", "config"]),
+    ("openrosa", &["intake", "files", "db", "fieldwork", "jobs", "keys", "config"]),
+    ("central", &["accounts", "files", "intake", "keys", "people", "db", "fieldwork", "jobs", "config"]),
     ("web", &["accounts", "central", "intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
-    ("demo", &["accounts", "intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
+    ("demo", &["accounts", "files", "intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
     (
         "cli",
         &[
             "accounts",
+            "files",
             "people",
             "demo",
             "intake",

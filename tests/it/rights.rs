@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use chrono::Utc;
 use langnghe::accounts::Accounts;
-use langnghe::db::{AnswerVault, FieldVault, ProjectKind};
+use langnghe::db::{FieldVault, ProjectKind};
+use langnghe::files::FileStore;
 use langnghe::intake::{Receiver, Ties};
 use langnghe::keys::KeyFolder;
 use langnghe::people::{Action, Reach, Role};
 use langnghe::web::{self, Running, Site};
 use serde_json::{Value, json};
 
-use crate::databases::TemporaryFolder;
+use crate::databases::{Place, TemporaryFolder};
 
 /// Every REST route: method, path, the action that the role must be allowed, what is sent, the status when allowed.
 ///
 /// `None` as action: whoever is signed in. A route of `src/central/mod.rs` without a row here fails the test below.
-const ROUTES: [(&str, &str, Option<Action>, &str, u16); 16] = [
+const ROUTES: [(&str, &str, Option<Action>, &str, u16); 46] = [
     ("get", "/v1/users/current", None, "", 200),
     ("get", "/v1/projects", Some(Action::SeeProject), "", 200),
     ("post", "/v1/projects", Some(Action::CreateProject), r#"{"name": "Diễn tập", "kind": "practice"}"#, 200),
@@ -55,31 +56,149 @@ const ROUTES: [(&str, &str, Option<Action>, &str, u16); 16] = [
         200,
     ),
     ("delete", "/v1/projects/{project}/app-users/{actor}", Some(Action::ManageDevices), "", 404),
+    // The wave is a survey: whoever may open its records needs a grant as well.
+    ("get", "/v1/projects/{project}/forms/{form}/submissions", Some(Action::OpenRecords), "", 403),
+    ("get", "/v1/projects/{project}/forms/{form}/submissions.csv", Some(Action::OpenRecords), "", 403),
+    ("get", "/v1/projects/{project}/forms/{form}/submissions.csv.zip", Some(Action::OpenRecords), "", 403),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}.xml",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    ("get", "/v1/projects/{project}/forms/{form}/submissions/{instance}", Some(Action::OpenRecords), "", 403),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/comments",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/attachments",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/attachments/{name}",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/versions",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/versions/{version}.xml",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    (
+        "get",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/versions/{version}",
+        Some(Action::OpenRecords),
+        "",
+        403,
+    ),
+    ("get", "/v1/projects/{project}/forms/{form}.svc", Some(Action::OpenRecords), "", 403),
+    ("get", "/v1/projects/{project}/forms/{form}.svc/$metadata", Some(Action::OpenRecords), "", 403),
+    ("get", "/v1/projects/{project}/forms/{form}.svc/{table:.*}", Some(Action::OpenRecords), "", 403),
+    ("post", "/v1/projects/{project}/forms/{form}/submissions", Some(Action::Submit), "", 400),
+    ("put", "/v1/projects/{project}/forms/{form}/submissions/{instance}", Some(Action::Submit), "", 400),
+    (
+        "patch",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}",
+        Some(Action::ManageFieldwork),
+        "{}",
+        403,
+    ),
+    (
+        "post",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/comments",
+        Some(Action::ManageFieldwork),
+        "{}",
+        403,
+    ),
+    (
+        "post",
+        "/v1/projects/{project}/forms/{form}/submissions/{instance}/attachments/{name}",
+        Some(Action::Submit),
+        "",
+        404,
+    ),
+    (
+        "post",
+        "/v1/projects/{project}/forms/{form}/assignments/{role}/{actor}",
+        Some(Action::ManageDevices),
+        "",
+        404,
+    ),
+    ("get", "/v1/projects/{project}/datasets", Some(Action::SeeEntities), "", 200),
+    ("post", "/v1/projects/{project}/datasets", Some(Action::ManageEntities), "{}", 400),
+    ("get", "/v1/projects/{project}/datasets/{dataset}", Some(Action::SeeEntities), "", 404),
+    ("post", "/v1/projects/{project}/datasets/{dataset}/properties", Some(Action::ManageEntities), "{}", 404),
+    ("get", "/v1/projects/{project}/datasets/{dataset}/entities", Some(Action::SeeEntities), "", 404),
+    ("post", "/v1/projects/{project}/datasets/{dataset}/entities", Some(Action::ManageEntities), "{}", 404),
+    ("get", "/v1/projects/{project}/datasets/{dataset}/entities/{uuid}", Some(Action::SeeEntities), "", 404),
+    (
+        "patch",
+        "/v1/projects/{project}/datasets/{dataset}/entities/{uuid}",
+        Some(Action::ManageEntities),
+        "{}",
+        404,
+    ),
+    (
+        "delete",
+        "/v1/projects/{project}/datasets/{dataset}/entities/{uuid}",
+        Some(Action::ManageEntities),
+        "",
+        404,
+    ),
+    ("get", "/v1/projects/{project}/datasets/{dataset}.svc/Entities", Some(Action::SeeEntities), "", 404),
     ("delete", "/v1/sessions/current", None, "", 200),
 ];
 /// Open to whoever is not signed in yet.
 const OPEN: [(&str, &str); 2] = [("post", "/v1/sessions"), ("put", "/v1/users/current/password")];
 
-const PASSWORD: &str = "trời xanh mây trắng 9";
+pub const PASSWORD: &str = "trời xanh mây trắng 9";
 
 /// A server with two waves of two organisations.
 pub struct House {
     running: Option<Running>,
-    base: String,
-    agent: ureq::Agent,
+    pub base: String,
+    pub agent: ureq::Agent,
+    pub receiver: Arc<Receiver>,
     pub accounts: Accounts,
     pub field: FieldVault,
-    own: i64,
+    pub own: i64,
     other: i64,
-    _folder: TemporaryFolder,
+    /// Keys and files.
+    pub folder: TemporaryFolder,
+    _place: Option<Place>,
 }
 
 impl House {
+    /// On SQLite.
     pub fn new() -> Self {
+        let place = Place::on_sqlite();
+        let mut house = Self::on(&place);
+        house._place = Some(place);
+        house
+    }
+
+    pub fn on(place: &Place) -> Self {
         let folder = TemporaryFolder::new();
-        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
-        let field = FieldVault::open(&url("field.db")).expect("the field vault opens");
-        let answers = AnswerVault::open(&url("answers.db")).expect("the answer vault opens");
+        let (field, answers) = (place.field(), place.answers());
         let keys = KeyFolder::open(folder.path().join("keys")).expect("the key folder opens");
         let wave = |name: &str, organisation: &str| {
             field
@@ -93,25 +212,38 @@ impl House {
         let (own, other) = (wave("Của ta", "so-noi-vu"), wave("Của người khác", "doan-the"));
         let accounts = Accounts::new(field.clone(), Arc::new(keys.installation().expect("a key")));
         let receiver = Receiver::new(field.clone(), answers, std::collections::HashMap::new(), Ties::Random);
-        let receiver = Arc::new(receiver.with_key_folder(keys));
+        let files = FileStore::open(&folder.path().join("files").display().to_string()).expect("a folder");
+        let receiver = Arc::new(receiver.with_key_folder(keys).with_files(files));
         let listener = web::listen("127.0.0.1:0").expect("some port is free");
-        let running = web::start(listener, receiver, accounts.clone(), Site(None)).expect("it starts");
+        let running =
+            web::start(listener, Arc::clone(&receiver), accounts.clone(), Site(None)).expect("it starts");
         let base = format!("http://{}", running.address);
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .build()
             .into();
-        Self { running: Some(running), base, agent, accounts, field, own, other, _folder: folder }
+        Self {
+            running: Some(running),
+            base,
+            agent,
+            receiver,
+            accounts,
+            field,
+            own,
+            other,
+            folder,
+            _place: None,
+        }
     }
 
     /// A token of a new user.
-    fn token(&self, login: &str, role: Role, reach: Reach) -> String {
+    pub fn token(&self, login: &str, role: Role, reach: Reach) -> String {
         self.accounts.add(login, role, reach, PASSWORD, Utc::now()).expect("the user is added");
         self.accounts.sign_in(login, PASSWORD, None, Utc::now()).expect("they sign in").token
     }
 
-    fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, Value) {
+    pub fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, Value) {
         let url = format!("{}{path}", self.base);
         let bearer = token.map(|token| format!("Bearer {token}"));
         let mut request = ureq::http::Request::builder().method(method.to_uppercase().as_str()).uri(&url);
@@ -138,6 +270,12 @@ fn filled(path: &str, project: i64) -> String {
         .replace("{actor}", "999999")
         .replace("{form}", "none")
         .replace("{name}", "a.csv")
+        .replace("{instance}", "uuid%3Aa")
+        .replace("{version}", "uuid%3Ab")
+        .replace("{table:.*}", "Submissions")
+        .replace("{role}", "2")
+        .replace("{dataset}", "villages")
+        .replace("{uuid}", "0f4c")
 }
 
 #[test]
@@ -277,8 +415,18 @@ fn a_device_gets_its_token_once_and_a_revoked_one_opens_nothing() {
         house.agent.get(&url).header("X-OpenRosa-Version", "1.0").call().expect("an answer").status().as_u16()
     };
     assert_eq!(list(&secret), 200);
+    let code = |secret: &str| {
+        let url = format!("{}/v1/key/{secret}/projects/{}/qr.svg", house.base, house.own);
+        let mut reply = house.agent.get(&url).call().expect("an answer");
+        let cached = reply.headers().get("Cache-Control").is_none_or(|value| value != "no-store");
+        (reply.status().as_u16(), cached, reply.body_mut().read_to_string().expect("text"))
+    };
+    let (status, cached, picture) = code(&secret);
+    assert_eq!((status, cached), (200, false), "the picture holds the token");
+    assert!(picture.contains("<svg") && picture.matches("h").count() > 400, "{picture}");
     assert_eq!(house.send("delete", &format!("{path}/{}", made["id"]), Some(&token), "").0, 200);
     assert_eq!(list(&secret), 403);
+    assert_eq!(code(&secret).0, 403);
     let log = house.field.read(|db| db.verify_audit()).expect("the chain is whole");
     let kinds: Vec<&str> = log.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["device added", "device revoked"]);

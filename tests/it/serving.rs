@@ -126,7 +126,7 @@ fn metrics_count_requests_and_name_no_path_device_or_case() {
     assert_eq!(value("langnghe_requests_total{status=\"2xx\"}"), 1.0, "{metrics}");
     assert_eq!(value("langnghe_requests_total{status=\"4xx\"}"), 1.0);
     assert_eq!(value("langnghe_request_seconds_count"), 2.0);
-    assert_eq!(value("langnghe_vaults_ready"), 1.0);
+    assert_eq!(value("langnghe_ready"), 1.0);
     assert!(!metrics.contains("SECRETTOKEN") && !metrics.contains("formList"), "{metrics}");
     served.end();
 }

@@ -400,7 +400,7 @@ on_both_backends! {
         assert_eq!(keep(1, "f1"), AttachmentKept::New);
         assert_eq!(keep(1, "f2"), AttachmentKept::AlreadyStored { file: "f1".to_owned() });
         assert_eq!(keep(2, "f3"), AttachmentKept::Conflict);
-        assert_eq!(keep(2, "f4"), AttachmentKept::Conflict);
+        assert_eq!(keep(2, "f4"), AttachmentKept::AlreadyInConflict);
         let kept = wave.intake.field().read(|db| db.list_attachments(submission, &wave.key)).expect("read");
         let kept: Vec<_> = kept.iter().map(|file| (file.name.as_str(), file.file.as_str(), file.in_conflict)).collect();
         assert_eq!(kept, [("ảnh 1.jpg", "f1", false), ("ảnh 1.jpg", "f3", true)]);

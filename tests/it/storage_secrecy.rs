@@ -109,6 +109,7 @@ fn nothing_at_rest_can_be_read_without_the_wave_key(place: &Place) {
     let sent = || langnghe::db::Incoming {
         reporting_area: Some(area.clone()),
         device: Some(device.clone()),
+        submitter: None,
         ..wave.interview(&instance, &answer)
     };
     wave.intake.store(&wave.key, sent()).expect("stored");

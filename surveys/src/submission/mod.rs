@@ -44,6 +44,29 @@ pub fn head(xml: &[u8]) -> Result<Head, ReadError> {
     Ok(head_of(&parse(xml)?.tree))
 }
 
+/// The name of the audit file that a submission says it has, in `meta/audit`.
+pub fn audit_file(xml: &[u8]) -> Option<String> {
+    let tree = parse(xml).ok()?.tree;
+    let meta = tree.named(tree.root(), "meta").next()?;
+    let audit = tree.named(meta, "audit").next()?;
+    Some(tree.text(audit).trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// Names of the files of a submission that the device encrypted (ODK's encrypted forms): its answers lie in them.
+/// `None` for one that is readable.
+pub fn encrypted_files(xml: &[u8]) -> Option<Vec<String>> {
+    let tree = parse(xml).ok()?.tree;
+    let root = tree.root();
+    let attributes = &tree.get(root).attributes;
+    if !attributes.iter().any(|(name, value)| &**name == "encrypted" && value == "yes") {
+        return None;
+    }
+    let media = tree.named(root, "media").flat_map(|media| tree.named(media, "file").collect::<Vec<_>>());
+    let names =
+        media.chain(tree.named(root, "encryptedXmlFile")).map(|node| tree.text(node).trim().to_owned());
+    Some(names.filter(|name| !name.is_empty()).collect())
+}
+
 fn head_of(tree: &Tree) -> Head {
     let root = tree.root();
     let attribute = |name: &str| {

@@ -1,0 +1,3 @@
+drop index submissions_of_form;
+drop table comments;
+drop table reviews;

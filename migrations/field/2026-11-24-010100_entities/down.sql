@@ -1,0 +1,3 @@
+drop table entities;
+drop table dataset_properties;
+drop table datasets;
