@@ -90,7 +90,12 @@ fn publish(set: &TableSet, folder: &Path) -> (Value, Vec<Result<Release, String>
     (json!({"seed": set.seed, "answers": answers, "parents": set.parents, "threshold": 10}), releases)
 }
 
-fn measure(answer: &Protected, set: &TableSet, truth: &BTreeMap<Key, (usize, usize)>, took: Duration) -> Release {
+fn measure(
+    answer: &Protected,
+    set: &TableSet,
+    truth: &BTreeMap<Key, (usize, usize)>,
+    took: Duration,
+) -> Release {
     let parents = &set.parents;
     let key = |c: &analysis::disclosure::ProtectedCell| -> Key {
         c.key().iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect()

@@ -14,11 +14,9 @@ use crate::jobs::quality::{self, Quality};
 
 /// Kiểm tra chất lượng phỏng vấn · How the interviewing goes, per enumerator
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example: langnghe quality 1 --data /srv/langnghe\n\
+#[command(after_help = "Example: langnghe quality 1 --data /srv/langnghe\n\
                   Enumerators are compared inside the villages that they share; a check cries out in one honest wave of a\n\
-                  hundred. No rate is given of fewer than 10 interviews, and no answer is shown."
-)]
+                  hundred. No rate is given of fewer than 10 interviews, and no answer is shown.")]
 pub struct Args {
     #[arg(value_name = "ID")]
     wave: i64,

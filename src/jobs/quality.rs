@@ -72,7 +72,9 @@ pub fn check(receiver: &Receiver, project: i64, form_id: &str) -> anyhow::Result
     let mut questions = Questions::default();
     for one in stored {
         let submission = &one.submission;
-        let Some(visit) = submission.visit.as_ref().filter(|_| submission.form_id == form_id) else { continue };
+        let Some(visit) = submission.visit.as_ref().filter(|_| submission.form_id == form_id) else {
+            continue;
+        };
         let disposition = Disposition::from_code(&visit.disposition)
             .ok_or_else(|| anyhow!("the disposition `{}` is unknown", visit.disposition))?;
         if disposition.class() != Class::Interview {
@@ -80,8 +82,8 @@ pub fn check(receiver: &Receiver, project: i64, form_id: &str) -> anyhow::Result
         }
         let form = receiver.read_form(project, form_id, &submission.form_version)?;
         questions.add(&Codebook::of(&form.questionnaire));
-        let xml =
-            halves::join(&submission.xml, &one.answer.xml).context("the two halves of an interview do not fit")?;
+        let xml = halves::join(&submission.xml, &one.answer.xml)
+            .context("the two halves of an interview do not fit")?;
         let read = submission::read(&form.compiled, &xml).context("a stored interview cannot be read")?;
         let village = cases.get(&visit.case).ok_or_else(|| anyhow!("an interview belongs to no case"))?;
         let enumerator = submission.app_user.and_then(|id| people.get(&id)).cloned().unwrap_or_default();
@@ -126,7 +128,8 @@ fn told(
 ) -> Quality {
     let rates = quality::rates(interviews, &questions.batteries);
     let judged = rates.iter().filter(|rate| rate.check == Check::Length).count();
-    let name = |number: usize| questions.names.iter().find(|(_, (n, _))| *n == number).map(|(name, _)| name.clone());
+    let name =
+        |number: usize| questions.names.iter().find(|(_, (n, _))| *n == number).map(|(name, _)| name.clone());
     Quality {
         interviews: interviews.len(),
         too_few: enumerators.len() - judged,

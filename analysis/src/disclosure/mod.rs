@@ -12,8 +12,8 @@
 mod bins;
 mod conditions;
 mod counts;
-mod differences;
 mod dictionary;
+mod differences;
 mod earlier;
 mod estimates;
 mod evidence;

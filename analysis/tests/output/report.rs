@@ -6,8 +6,8 @@ use analysis::charts::{Caption, DotInterval, DotRow, Order, Unit};
 use analysis::disclosure::{Cell, Figure, SafeTable};
 use analysis::estimation::result::DesignSummary;
 use analysis::report::{
-    AnnualInput, Block, Change, Disposition, Drawing, Fieldwork, Front, Layout, Report, Section, Signature, Statement,
-    annual, docx, html, sentences,
+    AnnualInput, Block, Change, Disposition, Drawing, Fieldwork, Front, Layout, Report, Section, Signature,
+    Statement, annual, docx, html, sentences,
 };
 use resvg::usvg::roxmltree;
 use std::io::Read as _;
