@@ -475,8 +475,7 @@ pub fn number_text(value: f64) -> String {
     if value.is_nan() {
         String::new()
     } else if value == value.trunc() && value.abs() < 1e15 {
-        // Adding 0 turns -0 into 0.
-        format!("{:.0}", value + 0.0)
+        (value as i64).to_string()
     } else {
         format!("{value:?}")
     }

@@ -223,3 +223,12 @@ fn the_diagnosis_page_says_what_an_analyst_looks_at() {
     }
     assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "nothing outside is read");
 }
+
+#[test]
+fn new_weights_do_not_stand_beside_a_column_of_their_name() {
+    let data = Table::parse_csv(&SAMPLE.replacen(",w,", ",weight,", 1), "sample.csv", &Types::new())
+        .expect("the sample is a table");
+    let refused = weigh("[]").table(&data).expect_err("the data have a column `weight`").to_string();
+    assert!(refused.contains("rename theirs, for instance to `base_weight`"), "{refused}");
+    assert!(weigh("[]").table(&sample()).expect("the name is free").get("weight").is_some());
+}

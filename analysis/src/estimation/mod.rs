@@ -168,20 +168,22 @@ fn answer_survey(survey: &Survey, plan: &Plan) -> Result<Results, EstimationErro
         id: request.id.clone(),
         source: Box::new(source),
     };
-    let direct: Vec<Option<Answer>> = plan
-        .requests
-        .par_iter()
-        .map(|request| {
-            if request.statistic == Statistic::Contrast {
-                return Ok(None);
-            }
-            answer(survey, request, bases.contains(request.id.as_str()))
-                .map(Some)
-                .map_err(|e| within(request, e))
-        })
-        .collect::<Result<_, _>>()?;
-    let mut results =
-        Results { design: survey.summary(), warnings: survey.design.warnings.clone(), ..Results::default() };
+    let answers = || -> Result<Vec<Option<Answer>>, EstimationError> {
+        plan.requests
+            .par_iter()
+            .map(|request| {
+                if request.statistic == Statistic::Contrast {
+                    return Ok(None);
+                }
+                answer(survey, request, bases.contains(request.id.as_str()))
+                    .map(Some)
+                    .map_err(|e| within(request, e))
+            })
+            .collect()
+    };
+    let (direct, design) = rayon::join(answers, || survey.summary());
+    let direct = direct?;
+    let mut results = Results { design, warnings: survey.design.warnings.clone(), ..Results::default() };
     let mut answers: Vec<(&str, Answer)> = Vec::with_capacity(plan.requests.len());
     for (request, direct) in plan.requests.iter().zip(direct) {
         let answer = match direct {

@@ -57,6 +57,11 @@ pub enum WeightingError {
     NoRespondent { class: String },
     #[error("trimming: {0}")]
     Trim(String),
+    #[error(
+        "the data have a column `{name}`, which is where the new weights are written; rename theirs, for instance \
+         to `base_{name}`, also in the plan"
+    )]
+    NameTaken { name: String },
     #[error("replicate {replicate}: {source}")]
     Replicate {
         /// From 1.

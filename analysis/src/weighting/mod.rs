@@ -45,6 +45,12 @@ impl Weighted {
     ///
     /// Error: the data have columns of these names already.
     pub fn table(&self, data: &Table) -> Result<Table, WeightingError> {
+        let replicates = (1..=self.replicates.len()).map(|r| format!("rep_{r}"));
+        if let Some(name) =
+            ["weight".to_owned()].into_iter().chain(replicates).find(|n| data.get(n).is_some())
+        {
+            return Err(WeightingError::NameTaken { name });
+        }
         let mut table = data.clone();
         let weights = self.weights.iter().map(|w| w.unwrap_or(f64::NAN)).collect();
         table.push("weight", Column::Number(weights))?;

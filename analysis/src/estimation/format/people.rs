@@ -236,7 +236,8 @@ impl Reader<'_> {
             }
         }
         for key in ["measure", "prob", "at", "term"] {
-            if let Some(level) = row.more.get(key) {
+            // The term of a regression is its row's name already.
+            if let Some(level) = row.more.get(key).filter(|level| level.as_str() != Some(variable)) {
                 parts.push(level.as_str().map_or_else(|| json_value(level), str::to_owned));
             }
         }

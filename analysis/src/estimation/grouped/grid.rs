@@ -1,5 +1,7 @@
 //! Where the cells of one grouping lie, and the sums that are kept for each.
 
+use rayon::prelude::*;
+
 use super::codings::Codings;
 use super::layout::{Key, Part};
 use super::totals::{Cells, Totals};
@@ -223,7 +225,7 @@ impl<'a> Grid<'a> {
             })
         };
         // A class that the rows are not grouped by has no column.
-        let keys = part.keys.iter().filter_map(|key| Some((key, column(key)?))).collect();
+        let keys = part.keys.par_iter().filter_map(|key| Some((key, column(key)?))).collect();
         let held: Vec<usize> = (0..cells.reach).filter(|cell| cells.n[*cell] > 0).collect();
         let of = |values: &[f64]| -> Vec<f64> { held.iter().map(|cell| values[*cell]).collect() };
         let n: Vec<usize> = held.iter().map(|cell| cells.n[*cell] as usize).collect();
