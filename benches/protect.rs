@@ -90,7 +90,12 @@ fn publish(set: &TableSet, folder: &Path) -> (Value, Vec<Result<Release, String>
     (json!({"seed": set.seed, "answers": answers, "parents": set.parents, "threshold": 10}), releases)
 }
 
-fn measure(answer: &Protected, set: &TableSet, truth: &BTreeMap<Key, (usize, usize)>, took: Duration) -> Release {
+fn measure(
+    answer: &Protected,
+    set: &TableSet,
+    truth: &BTreeMap<Key, (usize, usize)>,
+    took: Duration,
+) -> Release {
     let parents = &set.parents;
     let key = |c: &analysis::disclosure::ProtectedCell| -> Key {
         c.key().iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect()
@@ -186,6 +191,9 @@ fn report_large(releases: &[Result<Release, String>], attacks: &[Value]) {
             verdict(seconds < 60.0)
         );
     }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or(" unknown");
+    println!("peak memory, the sets included: {}", peak.trim());
 }
 
 /// Two-way tables of about 40 cells beside the optimum.

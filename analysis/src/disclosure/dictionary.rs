@@ -227,7 +227,8 @@ impl Dictionary {
         let entering = match self.place[target] {
             Place::Column(column) => Some((column, gains(1.0, target))),
             Place::Row(row) => {
-                let all = self.row(row).iter().zip(&self.columns).map(|(e, cell)| gains(*e, *cell)).enumerate();
+                let all =
+                    self.row(row).iter().zip(&self.columns).map(|(e, cell)| gains(*e, *cell)).enumerate();
                 all.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()).then(b.0.cmp(&a.0)))
             }
         };
@@ -281,8 +282,13 @@ impl Dictionary {
         for cell in &self.columns {
             changes[*cell] = if point.at_end[*cell] { -self.down[*cell] } else { point.taken[*cell] };
         }
-        let moved: Vec<(usize, f64)> =
-            self.columns.iter().enumerate().map(|(at, c)| (at, changes[*c])).filter(|(_, by)| *by != 0.0).collect();
+        let moved: Vec<(usize, f64)> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, c)| (at, changes[*c]))
+            .filter(|(_, by)| *by != 0.0)
+            .collect();
         for (row, cell) in self.rows.iter().enumerate() {
             let entries = self.row(row);
             let change: f64 = moved.iter().map(|(column, by)| entries[*column] * by).sum();
@@ -291,7 +297,8 @@ impl Dictionary {
         }
         let is_positive = changes.iter().zip(&self.down).all(|(change, down)| *change >= -down - OFF);
         let is_held = changes.iter().zip(&self.held).all(|(change, held)| !held || change.abs() < OFF);
-        let adds_up = |terms: &Terms| terms.iter().map(|(c, a)| a * changes[*c]).sum::<f64>().abs() < OFF * 10.0;
+        let adds_up =
+            |terms: &Terms| terms.iter().map(|(c, a)| a * changes[*c]).sum::<f64>().abs() < OFF * 10.0;
         (is_positive && is_held && self.sums.iter().all(adds_up)).then_some(changes)
     }
 

@@ -86,8 +86,7 @@ impl Scratch {
 
     /// Puts in what is solved, in order: a later one holds no earlier one.
     pub fn substitute(&mut self, solved: &[(usize, Terms)], solved_at: &[Option<usize>]) {
-        let mut waiting: BTreeSet<usize> =
-            self.used.iter().filter_map(|c| solved_at[*c]).collect();
+        let mut waiting: BTreeSet<usize> = self.used.iter().filter_map(|c| solved_at[*c]).collect();
         while let Some(at) = waiting.pop_first() {
             let (cell, terms) = &solved[at];
             let by = std::mem::take(&mut self.factor[*cell]);

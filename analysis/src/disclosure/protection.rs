@@ -212,7 +212,12 @@ fn answer(plan: &ProtectionPlan, counts: &Counts, hidden: &[bool]) -> Protected 
                 .collect(),
         })
         .collect();
-    Protected { tables, hidden: how_many_hidden, shown: own.len() - how_many_hidden, of_other_data: Vec::new() }
+    Protected {
+        tables,
+        hidden: how_many_hidden,
+        shown: own.len() - how_many_hidden,
+        of_other_data: Vec::new(),
+    }
 }
 
 /// All columns as text; an empty answer is a category of its own, the empty text.

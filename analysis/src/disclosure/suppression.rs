@@ -184,11 +184,13 @@ impl<'a> Suppression<'a> {
     /// Keeps what was found, if it is a filling: the solvers are not taken at their word.
     fn note(&mut self, changes: Changes) -> bool {
         let mut sums: HashMap<usize, f64> = HashMap::new();
-        let can = |(cell, by): &(usize, f64)| self.movement[*cell].is_some_and(|m| *by >= -m.down - TOLERANCE);
+        let can =
+            |(cell, by): &(usize, f64)| self.movement[*cell].is_some_and(|m| *by >= -m.down - TOLERANCE);
         let is_filling = changes.iter().all(can);
         for (cell, by) in &changes {
             for sum in &self.sums_of[*cell] {
-                let factor = self.counts.equations[*sum].iter().find(|(c, _)| c == cell).map_or(0, |(_, a)| *a);
+                let factor =
+                    self.counts.equations[*sum].iter().find(|(c, _)| c == cell).map_or(0, |(_, a)| *a);
                 *sums.entry(*sum).or_default() += by * f64::from(factor);
             }
         }

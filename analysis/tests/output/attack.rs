@@ -217,7 +217,12 @@ fn a_solver_from_elsewhere_bounds_no_hidden_count_of_a_thousand_sets_up_to_5000_
     let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
     assert_eq!(results.len(), sets.len());
     assert_eq!(sum("bounded"), 0, "{results:?}");
-    assert!(ratios.len() > 1_500 && sum("hidden") > 100_000, "{} releases, {} hidden", ratios.len(), sum("hidden"));
+    assert!(
+        ratios.len() > 1_500 && sum("hidden") > 100_000,
+        "{} releases, {} hidden",
+        ratios.len(),
+        sum("hidden")
+    );
     assert!(mean <= 2.5, "{mean} hidden for each unsafe");
 }
 
