@@ -57,7 +57,7 @@ fn tables(charts: &[Box<dyn Chart>]) -> Vec<SafeTable> {
 
 fn measure() -> Result<(), Box<dyn Error>> {
     let charts = charts();
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), processor_seconds()?);
     let mut bytes = 0;
     let drawings: Vec<Drawing> = timed("SVG of 40 charts, page and telephone", || {
         let drawings: Vec<Drawing> = charts.iter().map(|chart| Drawing::of(chart.as_ref())).collect();
@@ -74,7 +74,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
     let docx = timed("DOCX with 40 pictures", || Ok(report::docx(&sheet)?))?;
     let html = timed("HTML", || Ok(report::html(&sheet)))?;
     let book = timed("XLSX of 60 tables", || Ok(xlsx(&tables, &about())?))?;
-    let all = start.elapsed().as_secs_f64();
+    let (all, processor) = (start.elapsed().as_secs_f64(), processor_seconds()? - before);
     bytes += docx.len() + html.len() + book.len();
 
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-report");
@@ -97,6 +97,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         bytes as f64 / 1e6,
         all / disk
     );
+    println!("   on the processor: {processor:.2} s; other programs at work make the clock run longer");
     let verdict = if all <= TARGET { "met" } else { "MISSED" };
     println!("   all: {all:.2} s, target {TARGET:.0} s: {verdict}; peak memory {:.0} MB", peak_megabytes()?);
     Ok(())
@@ -111,6 +112,15 @@ fn timed<T>(name: &str, work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Res
 
 fn about() -> About {
     About { title: "Bảng số liệu".into(), created: (2026, 11, 23), ..About::default() }
+}
+
+/// Time that this process has had on all processors.
+fn processor_seconds() -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // After the name in brackets: state is the third field, user and system time the 14th and 15th, in 1/100 s.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |i: usize| fields.get(i).and_then(|t| t.parse::<f64>().ok()).ok_or("no times of the process");
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 
 fn peak_megabytes() -> Result<f64, Box<dyn Error>> {

@@ -14,12 +14,14 @@ pub enum PackError {
 /// Packs `(name, content)` in the order given; the date of every entry is 1980-01-01.
 pub fn pack(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, PackError> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default())
-        .unix_permissions(0o644);
+    let options =
+        SimpleFileOptions::default().last_modified_time(zip::DateTime::default()).unix_permissions(0o644);
     for (name, content) in files {
-        archive.start_file(name.as_str(), options)?;
+        // A picture is compressed already.
+        let is_picture = name.ends_with(".png");
+        let method =
+            if is_picture { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
+        archive.start_file(name.as_str(), options.compression_method(method))?;
         archive.write_all(content)?;
     }
     Ok(archive.finish()?.into_inner())

@@ -2,10 +2,10 @@
 //! the HTML. Long tests: `./dev test --all`.
 
 use crate::chart_cases::{Case, each};
-use crate::report::{large, large_docx};
+use crate::report::large;
 use analysis::disclosure::SafeTable;
 use analysis::export::{About, xlsx};
-use analysis::report::{Block, Layout, Report, docx_with_pages, heading_pages, html};
+use analysis::report::{Block, Layout, Report, docx, docx_with_pages, heading_pages, html};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,7 +84,7 @@ fn libreoffice_sets_the_report_and_its_contents_name_the_right_pages() {
     for layout in [Layout::Party, Layout::State] {
         let report = large(layout);
         let folder = folder(&format!("office-{layout:?}"));
-        let once = set(&folder, "once.docx", large_docx(layout));
+        let once = set(&folder, "once.docx", &docx(&report).expect("a document"));
         let found = heading_pages(&std::fs::read(&once).expect("the PDF"));
         let wanted = headings(&report);
         assert_eq!(found.len(), wanted.len(), "{found:?}");

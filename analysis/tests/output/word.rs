@@ -1,8 +1,8 @@
 //! What Word needs of a document before it opens it without a complaint: the order of elements by ECMA-376 part 1
 //! (where Word is strict and other programs are not), ids that are unique, references that lead somewhere.
 
-use crate::report::{large_docx, part};
-use analysis::report::Layout;
+use crate::report::{large_docx, part, report};
+use analysis::report::{Layout, docx};
 use resvg::usvg::roxmltree::{Document, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -306,8 +306,8 @@ fn elements_stand_in_the_order_that_word_needs() {
     let wrong = "<w:p xmlns:w='w'><w:pPr><w:jc/><w:ind/></w:pPr></w:p>";
     assert_eq!(disorder(wrong), ["ind stands too late in pPr"]);
     assert_eq!(disorder("<w:r xmlns:w='w'><w:t/><w:rPr/></w:r>"), ["rPr is not the first in r"]);
-    for layout in [Layout::Party, Layout::State] {
-        let bytes = large_docx(layout);
+    let state = docx(&report(Layout::State)).expect("a document");
+    for bytes in [large_docx(), state.as_slice()] {
         for part_name in PARTS {
             let found = disorder(&part(bytes, part_name));
             assert!(found.is_empty(), "{part_name}: {found:?}");
@@ -317,7 +317,7 @@ fn elements_stand_in_the_order_that_word_needs() {
 
 #[test]
 fn rows_have_the_cells_of_their_grid_and_every_cell_ends_with_a_paragraph() {
-    let text = part(large_docx(Layout::Party), "word/document.xml");
+    let text = part(large_docx(), "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let mut tables = 0;
     for table in document.descendants().filter(|n| name(n) == "tbl") {
@@ -339,7 +339,7 @@ fn rows_have_the_cells_of_their_grid_and_every_cell_ends_with_a_paragraph() {
 
 #[test]
 fn ids_are_unique_and_references_lead_somewhere() {
-    let bytes = large_docx(Layout::State);
+    let bytes = large_docx();
     let text = part(bytes, "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let all = |wanted: &str, key: &str| -> Vec<String> {
@@ -378,7 +378,7 @@ fn ids_are_unique_and_references_lead_somewhere() {
 /// Every field begins, is parted and ends, one inside the other.
 #[test]
 fn fields_are_whole() {
-    let text = part(large_docx(Layout::Party), "word/document.xml");
+    let text = part(large_docx(), "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let mut open: Vec<bool> = Vec::new();
     let mut fields = 0;
@@ -402,7 +402,7 @@ fn fields_are_whole() {
 
 #[test]
 fn every_picture_has_its_words_and_every_table_repeats_its_head() {
-    let text = part(large_docx(Layout::Party), "word/document.xml");
+    let text = part(large_docx(), "word/document.xml");
     let document = Document::parse(&text).expect("well-formed");
     let pictures: Vec<_> = document.descendants().filter(|n| name(n) == "docPr").collect();
     assert!(pictures.len() >= 4);
