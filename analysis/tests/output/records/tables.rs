@@ -30,7 +30,7 @@ fn csv_reads_back_to_the_same_numbers_and_codes() {
     let types = as_text(&["c1", "b3", "psu"]);
     let text = String::from_utf8(csv(&records(), true)).expect("UTF-8");
     let table = Table::parse_csv(&text, "records.csv", &types).expect("a table");
-    assert_eq!(table.names().collect::<Vec<_>>(), names);
+    assert_eq!(table.names().collect::<Vec<_>>(), NAMES);
     let source = super::table();
     for name in ["c1", "b3", "tuoi", "person_weight", "stratum", "psu", "nguon"] {
         for row in 0..40 {
