@@ -160,7 +160,7 @@ fn raking(margins: &[Margin]) -> String {
     }
     let totals: Vec<String> = totals.chunks(4).map(|line| line.join(" ")).collect();
     format!(
-        " ///\n    rake({}, ///\n    totals({}) tolerance(1e-12))",
+        " ///\n    rake({}, ///\n    totals({}))",
         terms.join(" "),
         totals.join(" ///\n        ")
     )

@@ -43,7 +43,7 @@ fn the_do_file_declares_the_same_design_and_uses_nothing_that_is_not_there() {
         "svyset ln_unit1 [pweight = person_weight], strata(ln_stratum) ///",
         "    vce(linearized) singleunit(centered) ///",
         "    rake(i.ln_margin1 i.ln_margin2, ///",
-        "    totals(_cons=550.0 2.ln_margin1=310.0 2.ln_margin2=220.0) tolerance(1e-12))",
+        "    totals(_cons=550.0 2.ln_margin1=310.0 2.ln_margin2=220.0))",
         "svy, subpop(if !missing(c1_satisfied)): mean c1_satisfied",
         "generate byte ln_figure4 = (kenh == 1) if kenh != .",
         "svy, subpop(if !missing(ln_figure4)): mean ln_figure4",
