@@ -108,7 +108,7 @@ on_both_backends! {
         let survey = survey_under_grant(&house);
         for i in 3..30 {
             let xml = format!(
-                "<data id=\"opinion\" version=\"1\"><village>V{i}</village><road>{}</road><meta><instanceID>uuid:n{i}</instanceID></meta></data>",
+                "<data id=\"opinion\" version=\"1\"><case><village>V{i}</village></case><road>{}</road><meta><instanceID>uuid:n{i}</instanceID></meta></data>",
                 1 + i % 2
             );
             let sender = langnghe::db::Sender::default();
@@ -143,7 +143,7 @@ on_both_backends! {
         assert_eq!(status, 200);
         assert!(before.contains("langnghe_ready 1\n"), "{before}");
         assert!(before.contains("langnghe_submissions_total{outcome=\"stored\"} 3\n"), "{before}");
-        let again = "<data id=\"opinion\" version=\"1\"><village>Nà Ngoạ 0</village><road>1</road><meta><instanceID>uuid:secret-0</instanceID></meta></data>";
+        let again = "<data id=\"opinion\" version=\"1\"><case><village>Nà Ngoạ 0</village></case><road>1</road><meta><instanceID>uuid:secret-0</instanceID></meta></data>";
         let sender = langnghe::db::Sender::default();
         house.receiver.receive(survey, sender.clone(), again.as_bytes().to_vec(), Utc::now()).expect("stored before");
         assert!(house.receiver.receive(survey, sender, b"<data".to_vec(), Utc::now()).is_err());

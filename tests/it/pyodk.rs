@@ -12,7 +12,7 @@ use crate::databases::{Place, TemporaryFolder};
 use crate::rights::{House, PASSWORD};
 
 const HOUSEHOLD: &str = "| survey |\n|  | type | name | label |\n|  | text | head | Chủ hộ |\n|  | integer | rooms | Số phòng |\n|  | geopoint | place | Nơi |\n|  | image | photo | Ảnh |\n|  | begin_group | kids | Trẻ |\n|  | begin_repeat | kid | Trẻ |\n|  | text | kid_name | Tên |\n|  | integer | age | Tuổi |\n|  | end_repeat |\n|  | end_group |\n| settings |\n|  | form_id | version | form_title |\n|  | household | 1 | Hộ |\n";
-const OPINION: &str = "| survey |\n|  | type | name | label | bind::ln:vault |\n|  | text | village | Thôn | field |\n|  | select_one road | road | Đường |  |\n| choices |\n|  | list_name | name | label |\n|  | road | 1 | Tốt |\n|  | road | 2 | Xấu |\n| settings |\n|  | form_id | version | form_title |\n|  | opinion | 1 | Ý kiến |\n";
+const OPINION: &str = "| survey |\n|  | type | name | label | bind::ln:vault |\n|  | begin_group | case | Điểm | field |\n|  | text | village | Bản |  |\n|  | end_group |  |  |  |\n|  | select_one road | road | Đường |  |\n| choices |\n|  | list_name | name | label |\n|  | road | 1 | Tốt |\n|  | road | 2 | Xấu |\n| settings |\n|  | form_id | version | form_title |\n|  | opinion | 1 | Ý kiến |\n";
 
 fn read(form: &str) -> surveys::questionnaire::Questionnaire {
     xlsform::read("form.md", form.as_bytes()).expect("a form").questionnaire
@@ -42,7 +42,7 @@ pub fn survey_under_grant(house: &House) -> i64 {
     house.receiver.make_key(project).expect("a key");
     for (i, road) in [1, 2, 1].into_iter().enumerate() {
         let xml = format!(
-            "<data id=\"opinion\" version=\"1\"><village>Nà Ngoạ {i}</village><road>{road}</road><meta><instanceID>uuid:secret-{i}</instanceID></meta></data>"
+            "<data id=\"opinion\" version=\"1\"><case><village>Nà Ngoạ {i}</village></case><road>{road}</road><meta><instanceID>uuid:secret-{i}</instanceID></meta></data>"
         );
         let sender = Sender { app_user: None, user: None, device: Some("collect:tablet".into()) };
         house.receiver.receive(project, sender, xml.into_bytes(), Utc::now()).expect("stored");
@@ -95,7 +95,6 @@ fn run_every_call(place: &Place) {
         .arg(folder.path())
         .args([practice.to_string(), survey.to_string()])
         .env("PYODK_PASSWORD", PASSWORD)
-        .env("PYODK_CACHE_FILE", folder.path().join("cache.toml"))
         .output()
         .expect("target/pyodk/bin/python runs: `./dev test --all` makes it");
     let said = String::from_utf8_lossy(&output.stdout);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use langnghe::db::{AnswerVault, AppUser, FieldVault, NewForm, Outcome, ProjectState};
+use langnghe::db::{Sender, AnswerVault, AppUser, FieldVault, NewForm, Outcome, ProjectState};
 use langnghe::intake::{IntakeError, Receiver, Ties};
 use langnghe::jobs::analysis_file::AnalysisFile;
 use langnghe::jobs::analysis_files::AnalysisFiles;
@@ -228,7 +228,8 @@ impl<'p> Survey<'p> {
             instance(n),
         );
         let at = self.started + TimeDelta::seconds(n as i64);
-        receiver.receive(1, &user, xml.into_bytes(), at)
+        let sender = Sender { app_user: Some(user.id), ..Sender::default() };
+        receiver.receive(1, sender, xml.into_bytes(), at).map(|stored| stored.outcome)
     }
 
     fn analysis(&self, snapshot: Option<u32>) -> AnalysisFile {
@@ -624,7 +625,8 @@ impl Survey<'_> {
             "<data id=\"hh\" version=\"1\"><c1>1</c1><meta><instanceID>uuid:{}</instanceID></meta></data>",
             Uuid::new_v4()
         );
-        receiver.receive(1, &user, xml.into_bytes(), Utc::now())
+        let sender = Sender { app_user: Some(user.id), ..Sender::default() };
+        receiver.receive(1, sender, xml.into_bytes(), Utc::now()).map(|stored| stored.outcome)
     }
 }
 
