@@ -180,20 +180,17 @@ fn stray_answers(
     questions: usize,
 ) -> Vec<Rate> {
     let limit = limit(counts.len() * questions, 2.0);
-    let ranks: Vec<(Vec<Option<f64>>, Vec<Option<f64>>)> = (0..questions)
-        .map(|question| {
-            let values: Vec<Option<f64>> = interviews
-                .iter()
-                .map(|interview| interview.answers.get(question).copied().flatten().map(f64::from))
-                .collect();
-            (villages.ranks(&values), values)
-        })
-        .collect();
+    let values = |question: usize| -> Vec<Option<f64>> {
+        let answer = |interview: &Interview| interview.answers.get(question).copied().flatten();
+        interviews.iter().map(|interview| answer(interview).map(f64::from)).collect()
+    };
+    let values: Vec<Vec<Option<f64>>> = (0..questions).map(values).collect();
+    let ranks: Vec<Vec<Option<f64>>> = values.iter().map(|values| villages.ranks(values)).collect();
     counts
         .iter()
         .map(|(&enumerator, &n)| {
             let mut most: Option<(f64, usize, usize)> = None;
-            for (question, (ranks, values)) in ranks.iter().enumerate() {
+            for (question, (ranks, values)) in ranks.iter().zip(&values).enumerate() {
                 let split = villages.split(interviews, enumerator, ranks, values);
                 if let Some(z) = split.z()
                     && most.is_none_or(|(known, ..)| z.abs() > known.abs())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use langnghe::db::{Sender, AnswerVault, AppUser, FieldVault, NewForm, Outcome, ProjectState};
+use langnghe::db::{AnswerVault, AppUser, FieldVault, NewForm, Outcome, ProjectState, Sender};
 use langnghe::intake::{IntakeError, Receiver, Ties};
 use langnghe::jobs::analysis_file::AnalysisFile;
 use langnghe::jobs::analysis_files::AnalysisFiles;

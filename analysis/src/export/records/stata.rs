@@ -159,11 +159,7 @@ fn raking(margins: &[Margin]) -> String {
         }
     }
     let totals: Vec<String> = totals.chunks(4).map(|line| line.join(" ")).collect();
-    format!(
-        " ///\n    rake({}, ///\n    totals({}))",
-        terms.join(" "),
-        totals.join(" ///\n        ")
-    )
+    format!(" ///\n    rake({}, ///\n    totals({}))", terms.join(" "), totals.join(" ///\n        "))
 }
 
 fn figures(declared: &Declared<'_>, columns: &Columns<'_>) -> Result<String, RecordsError> {

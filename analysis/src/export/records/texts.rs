@@ -40,8 +40,7 @@ pub(super) fn wrapped(text: &str, bytes: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let mut rest = word;
-        loop {
-            let Some(line) = lines.last_mut() else { break };
+        while let Some(line) = lines.last_mut() {
             let gap = usize::from(!line.is_empty());
             if line.len() + gap + rest.len() <= bytes {
                 if gap == 1 {
