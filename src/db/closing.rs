@@ -11,7 +11,7 @@ use super::vault::{AnswerDb, AnswerVault, FieldDb, FieldVault};
 
 /// Tables of the field vault whose rows of a wave go when it closes, what points to others first, with the condition
 /// that finds them (`?` is the wave's number).
-pub const GOES: [(&str, &str); 7] = [
+pub const GOES: [(&str, &str); 12] = [
     ("attachments", "submission in (select id from submissions where project = ?)"),
     ("submissions", "project = ?"),
     ("withdrawals", "project = ?"),
@@ -19,10 +19,15 @@ pub const GOES: [(&str, &str); 7] = [
     ("listings", "project = ?"),
     ("cases", "project = ?"),
     ("snapshots", "project = ?"),
+    ("comments", "project = ?"),
+    ("reviews", "project = ?"),
+    ("entities", "project = ?"),
+    ("dataset_properties", "project = ?"),
+    ("datasets", "project = ?"),
 ];
 
 /// Tables of the field vault that keep their rows: what the wave was, who may do what, the log.
-pub const STAYS: [&str; 16] = [
+pub const STAYS: [&str; 17] = [
     "__diesel_schema_migrations",
     "vault",
     "projects",
@@ -38,6 +43,7 @@ pub const STAYS: [&str; 16] = [
     "user_projects",
     "grants",
     "documents",
+    "backups",
     "audit",
 ];
 
