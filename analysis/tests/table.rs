@@ -136,3 +136,16 @@ fn derived_columns_build_on_each_other_in_order() {
     let error = derive(&mut table, &derived, &types).expect_err("y is taken").to_string();
     assert!(error.contains("`y`"), "{error}");
 }
+
+/// The file was written by Polars 2.1 for Python: columns Int8, Int16, UInt8 and UInt16 of these values.
+#[test]
+fn parquet_columns_of_8_and_16_bits_are_numbers() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parquet/small_numbers.parquet");
+    let table = Table::read_parquet(&file, &Types::new()).expect("the file can be read");
+    let column = |name: &str| table.numbers(name).expect("a column of numbers").into_owned();
+    assert_eq!(column("a")[..2], [1.0, -128.0]);
+    assert!(column("a")[2].is_nan() && column("d")[1].is_nan());
+    assert_eq!(column("b"), [300.0, -32768.0, 7.0]);
+    assert_eq!(column("c"), [255.0, 0.0, 1.0]);
+    assert_eq!((column("d")[0], column("d")[2]), (65535.0, 2.0));
+}

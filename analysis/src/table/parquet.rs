@@ -39,6 +39,8 @@ pub(crate) struct Batch {
     pub rows: Range<usize>,
     /// The row group, where the batch is all of it.
     group: Option<usize>,
+    /// The row group it lies in, and that group's first row.
+    inside: (usize, usize),
 }
 
 /// One column of one batch, as it is stored.
@@ -171,9 +173,10 @@ impl ParquetFile {
             // A large row group is parted evenly; a page is decoded once or, at a seam, twice.
             let parts = group.num_rows().div_ceil(BATCH + BATCH / 2).max(1);
             let size = group.num_rows().div_ceil(parts).max(1);
+            let inside = (place, first);
             while first < end {
                 let rows = first..end.min(first + size);
-                batches.push(Batch { rows, group: (parts == 1).then_some(place) });
+                batches.push(Batch { rows, group: (parts == 1).then_some(place), inside });
                 first = end.min(first + size);
             }
         }
@@ -198,12 +201,23 @@ impl ParquetFile {
 
     /// One column of one batch. Errors: unreadable, no such column, a type that is no number or text.
     pub fn read(&self, batch: &Batch, name: &str) -> Result<Chunk, TableError> {
+        use pl::ArrowDataType as D;
         let unreadable =
             |e: pl::PolarsError| TableError::Unreadable { path: self.path.clone(), reason: e.to_string() };
+        let stored = self.schema.get(name).ok_or_else(|| unreadable(missing_column(name)))?;
+        // Polars is built without columns of 8 and 16 bits; the file holds them in 32.
+        let small = [D::Int8, D::Int16, D::UInt8, D::UInt16].contains(&stored.dtype);
+        let dtype = if small { D::Int32 } else { stored.dtype.clone() };
+        let field = &pl::ArrowField { dtype, ..stored.clone() };
         let series = match batch.group {
+            None if small => {
+                let (group, first) = batch.inside;
+                let whole =
+                    self.read_group(group, name, field).and_then(|a| pl::Series::try_from((field, a)));
+                whole.map(|series| series.slice((batch.rows.start - first) as i64, batch.rows.len()))
+            }
             None => self.read_slice(&batch.rows, name),
             Some(group) => {
-                let field = self.schema.get(name).ok_or_else(|| unreadable(missing_column(name)))?;
                 let narrow = self.narrow(group, name, field);
                 let mut arrays =
                     self.read_group(group, name, narrow.as_ref().unwrap_or(field)).map_err(unreadable)?;
