@@ -181,9 +181,9 @@ fn no_single_other_cell_could_be_shown_again() {
     assert!(tried > 10, "only {tried} secondary cells were tried");
 }
 
-/// A set of 2,000 cells with a sensitive column: more than half its counts are hidden, most of them zeros.
+/// More than half of the counts are hidden, most of them zeros.
 #[test]
-fn thousands_of_cells_with_a_sensitive_column_are_hidden_beside_few_others() {
+fn a_thousand_cells_with_a_sensitive_column_are_hidden_beside_few_others() {
     let set = TableSet::new(6, 1_200);
     let answers = publish(&set, "sensitive");
     assert_eq!(answers.len(), 2);
