@@ -10,7 +10,7 @@ use super::palette::{self, BORDER, Color, GREY, INK, LAND, WHITE};
 use super::tiles::Tile;
 use super::{Caption, Chart, Unit, Width, words};
 use crate::disclosure::{Cell, Figure, SafeTable, Standing};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Figures of areas at their places.
 #[derive(Clone, Debug)]
@@ -451,26 +451,28 @@ fn draw_number(page: &mut Page<'_>, number: usize, at: (f64, f64)) {
 }
 
 /// Lines between places: thin and white inside an area, dark around it. A line that two places share is drawn once.
-fn draw_borders(page: &mut Page<'_>, places: &[Place]) {
-    type End = (u64, u64);
-    let end = |p: (f64, f64)| -> End { (p.0.to_bits(), p.1.to_bits()) };
-    let key = |a, b| if end(a) <= end(b) { (end(a), end(b)) } else { (end(b), end(a)) };
-    let mut owners: BTreeMap<(End, End), Vec<Option<usize>>> = BTreeMap::new();
-    for place in places {
-        for (a, b) in edges(&place.ring) {
-            owners.entry(key(a, b)).or_default().push(place.area);
-        }
-    }
+fn draw_borders(page: &mut Page<'_>, places: &[Place], grid: &Grid) {
+    /// Pixels beside a line at which is asked who owns the land: neighbours' lines need not agree to the letter.
+    const BESIDE: f64 = 2.5;
+    let end = |p: (f64, f64)| (p.0.to_bits(), p.1.to_bits());
+    let mut seen = BTreeSet::new();
     let mut drawn: [Vec<Vec<(f64, f64)>>; 2] = [Vec::new(), Vec::new()];
     for place in places {
         let mut last: Option<usize> = None;
         for (a, b) in edges(&place.ring) {
-            let Some(found) = owners.remove(&key(a, b)) else {
+            let length = (b.0 - a.0).hypot(b.1 - a.1);
+            if length == 0.0 {
+                continue;
+            }
+            if !seen.insert((end(a).min(end(b)), end(a).max(end(b)))) {
                 last = None;
                 continue;
-            };
-            let is_inner = found.len() > 1 && found.iter().all(|o| o.is_some() && *o == found[0]);
-            let kind = usize::from(!is_inner);
+            }
+            let across = ((b.1 - a.1) / length * BESIDE, (a.0 - b.0) / length * BESIDE);
+            let middle = ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0);
+            let one = grid.owner((middle.0 + across.0, middle.1 + across.1));
+            let other = grid.owner((middle.0 - across.0, middle.1 - across.1));
+            let kind = usize::from(one.is_none() || one != other);
             match drawn[kind].last_mut().filter(|_| last == Some(kind)) {
                 Some(line) => line.push(b),
                 None => drawn[kind].push(vec![a, b]),
@@ -511,8 +513,11 @@ impl Chart for EstimateMap {
                 page.canvas.hatch_ring(&place.ring);
             }
         }
+        let all = Area { x: EDGE, y: top, w: page.inner(), h: page.y - top };
+        let owned: Vec<(Option<usize>, &Ring)> = places.iter().map(|p| (p.area, &p.ring)).collect();
+        let grid = Grid::new(all, self.areas.len(), &owned);
         if matches!(self.places, Places::Outlines(_)) {
-            draw_borders(&mut page, &places);
+            draw_borders(&mut page, &places, &grid);
         } else {
             for place in &places {
                 let (color, thickness) = match self.ground(place.area, shades.as_ref()) {
@@ -524,9 +529,6 @@ impl Chart for EstimateMap {
                 page.canvas.line(&closed, color, thickness);
             }
         }
-        let all = Area { x: EDGE, y: top, w: page.inner(), h: page.y - top };
-        let owned: Vec<(Option<usize>, &Ring)> = places.iter().map(|p| (p.area, &p.ring)).collect();
-        let grid = Grid::new(all, self.areas.len(), &owned);
         let labels = self.place_labels(&grid, &places);
         for (i, area) in self.areas.iter().enumerate() {
             if let Some(placed) = &labels[i] {

@@ -77,6 +77,13 @@ impl Grid {
         self.middles[area].is_some()
     }
 
+    /// The area that owns this point.
+    pub fn owner(&self, (x, y): (f64, f64)) -> Option<usize> {
+        let (column, row) = (((x - self.all.x) / CELL).floor(), ((y - self.all.y) / CELL).floor());
+        let inside = column >= 0.0 && row >= 0.0 && column < self.columns as f64 && row < self.rows as f64;
+        inside.then(|| self.owners[row as usize * self.columns + column as usize])?.checked_sub(1)
+    }
+
     fn center(&self, column: usize, row: usize) -> (f64, f64) {
         (self.all.x + (column as f64 + 0.5) * CELL, self.all.y + (row as f64 + 0.5) * CELL)
     }
