@@ -228,7 +228,8 @@ fn a_quota_sample_is_said_to_be_none_and_has_no_margin_of_error() {
         let path = report(&folder, &format!("{kind}.html"), &[&QUOTA.to_string(), "--kind", kind]);
         let text = seen(&path);
         assert!(text.contains("không phải mẫu xác suất"), "{kind}");
-        for word in ["khoảng tin cậy 95%: từ", "KTC 95%", "| Khoảng tin cậy 95%", "RR3", "ngoài sai số)"] {
+        for word in ["khoảng tin cậy 95%: từ", "KTC 95%", "| Khoảng tin cậy 95%", "RR3", "ngoài sai số)"]
+        {
             assert!(!text.contains(word), "{kind}: `{word}` in {text}");
         }
     }

@@ -437,8 +437,7 @@ pub fn plain(table: SafeTable, probability: bool) -> SafeTable {
     if probability {
         return table;
     }
-    const OF_ERRORS: [&str; 4] =
-        ["KTC 95%", "Khoảng tin cậy 95%", "Sai số chuẩn (điểm %)", "Hệ số thiết kế"];
+    const OF_ERRORS: [&str; 4] = ["KTC 95%", "Khoảng tin cậy 95%", "Sai số chuẩn (điểm %)", "Hệ số thiết kế"];
     let kept: Vec<usize> =
         (0..table.columns.len()).filter(|i| !OF_ERRORS.contains(&table.columns[*i].as_str())).collect();
     let columns = kept.iter().map(|i| table.columns[*i].clone());
