@@ -318,32 +318,22 @@ impl Compared {
 
     /// Every change for the whole and, where it holds, by area.
     pub(super) fn table(&self, names: &Names) -> SafeTable {
-        let columns = [
-            "Chỉ tiêu",
-            "Địa bàn",
-            "Từ đợt",
-            "Đến đợt",
-            "Trước",
-            "Sau",
-            "Thay đổi (điểm %)",
-            "KTC 95%",
-            "Kết luận",
-        ];
+        // Few columns, so that none is too narrow for its words.
+        let columns = ["Chỉ tiêu", "Đợt", "Trước → sau", "Thay đổi (điểm %), KTC 95%", "Kết luận"];
         let mut table =
             SafeTable::new("Thay đổi giữa các đợt: toàn bộ, và địa bàn có thay đổi ngoài sai số", columns);
+        let wave = |place: usize| self.waves.get(place).map_or("", |wave| wave.wave.as_str());
+        let share = |line: &Line, place: usize| sentences::share(&line.figures[place]);
         for line in &self.lines {
             for step in line.steps.iter().filter(|step| line.area.is_none() || step.holds) {
                 let (difference, interval) = sentences::difference(&step.difference);
-                let wave = |place: usize| self.waves.get(place).map_or("", |wave| wave.wave.as_str());
+                let place =
+                    line.area.as_deref().map_or(String::new(), |area| format!(" – {}", names.area(area)));
                 table.push(vec![
-                    Cell::text(names.headline(&line.id)),
-                    Cell::text(line.area.as_deref().map_or("Toàn bộ", |area| names.area(area))),
-                    Cell::text(wave(step.from)),
-                    Cell::text(wave(step.to)),
-                    Cell::Share(line.figures[step.from].clone()),
-                    Cell::Share(line.figures[step.to].clone()),
-                    Cell::text(difference),
-                    Cell::text(interval),
+                    Cell::text(format!("{}{place}", names.headline(&line.id))),
+                    Cell::text(format!("{} → {}", wave(step.from), wave(step.to))),
+                    Cell::text(format!("{} → {}", share(line, step.from), share(line, step.to))),
+                    Cell::text(format!("{difference} ({interval})")),
                     Cell::text(sentences::verdict(&self.change(step))),
                 ]);
             }
