@@ -423,6 +423,14 @@ impl Receiver {
         let version = head.version.clone();
         let form = self.read_form(project, &head.form_id, &version)?;
         if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
+            // A reply that was lost: what was received before the end is told so until the wave closes.
+            if let (Ok(key), Some(instance_id)) = (self.key(project), &head.instance_id)
+                && self.field.read(|db| {
+                    db.was_received(project, &head.form_id, (instance_id.as_str(), xml.as_slice()), &key)
+                })?
+            {
+                return Ok(Outcome::AlreadyStored);
+            }
             self.count_late(project)?;
             return Err(IntakeError::ClosedForm { form: head.form_id });
         }

@@ -216,6 +216,26 @@ impl FieldDb<'_> {
         row.filter(|row| row.state == CONFIRMED).map(|row| row.into_submission(key)).transpose()
     }
 
+    /// True when this instance with this content is stored and confirmed, or was withdrawn: its client may be told again
+    /// that it was received.
+    pub fn was_received(
+        &mut self,
+        project: i64,
+        form_id: &str,
+        (instance_id, content): (&str, &[u8]),
+        key: &WaveKey,
+    ) -> Result<bool, Error> {
+        let instance = instance_name(key, form_id, instance_id);
+        if self.is_withdrawn(project, form_id, &instance)? {
+            return Ok(true);
+        }
+        let content = key.name("content", &[content]);
+        let is_same = |row: &Row| {
+            row.content == content && row.state == CONFIRMED && row.standing == Standing::Current.name()
+        };
+        Ok(self.rows_of_instance(project, form_id, &instance)?.iter().any(is_same))
+    }
+
     /// Everything that came under an instance id, whatever its state; what is in conflict too.
     pub(in crate::db) fn rows_of_instance(
         &mut self,

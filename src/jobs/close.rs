@@ -305,7 +305,6 @@ fn certificate(facts: &Facts, head: &str, now: DateTime<Utc>) -> String {
         "  [ ] khóa riêng của người giữ khóa dùng cho đợt này (the custodian's private key of this wave)"
             .to_owned(),
     );
-    line("  [ ] mật khẩu của khóa đã ghi ra giấy (the passphrase, where it was written down)".to_owned());
     line("  Máy chủ khác cùng chạy đợt này quên khóa trong một phút và ghi vào nhật ký. (Other servers of this wave forget the key within a minute and enter it in the log.)".to_owned());
     line(String::new());
     line(format!("Đầu nhật ký (head of the log): {head}"));

@@ -365,6 +365,13 @@ on_both_backends! {
         let late = survey.send(&receiver, ALL - 1);
         assert!(matches!(late, Err(IntakeError::ClosedForm { .. })), "{late:?}");
         assert_eq!(place.field().read(|db| db.late_interviews(1)).expect("read"), 1);
+        // A reply that was lost before the end: the same interview is told again that it was received.
+        let sealed = "<ln_sealed>ln1:A</ln_sealed>";
+        survey.reopened(&receiver, |survey| survey.send_with(&receiver, ALL - 1, sealed)).expect("stored");
+        let again = survey.send_with(&receiver, ALL - 1, sealed);
+        assert!(matches!(again, Ok(Outcome::AlreadyStored)), "{again:?}");
+        let other = survey.send_with(&receiver, ALL - 1, "<ln_sealed>ln1:B</ln_sealed>");
+        assert!(matches!(other, Err(IntakeError::ClosedForm { .. })), "{other:?}");
 
         // Each answer stands where it was given: the sealed one agrees with the sex, as it was sent.
         for record in file.records.iter().filter(|r| r.answers.is_some()) {
@@ -619,6 +626,17 @@ on_both_backends! {
 }
 
 impl Survey<'_> {
+    /// Works while a supervisor has the questionnaire open once more.
+    fn reopened<T>(&self, receiver: &Receiver, work: impl FnOnce(&Self) -> T) -> T {
+        let set = |state| {
+            receiver.field.transaction(|db| db.set_form_state(1, "hh", state)).expect("the state is set");
+        };
+        set(langnghe::db::FormState::Open);
+        let done = work(self);
+        set(langnghe::db::FormState::Closed);
+        done
+    }
+
     fn send_after_closing(&self, receiver: &Receiver) -> Result<Outcome, IntakeError> {
         let user: AppUser = receiver.find_app_user(1, "token-1").expect("the device is known");
         let xml = format!(
