@@ -20,7 +20,9 @@ fn text(house: &House, path: &str, token: &str) -> (u16, String) {
         .body(())
         .expect("a request");
     let mut reply = house.agent.run(request).expect("the server answers");
-    (reply.status().as_u16(), reply.body_mut().read_to_string().expect("text"))
+    // An archive is no text, but what it shows in clear can be searched all the same.
+    let body = reply.body_mut().read_to_vec().expect("the whole answer");
+    (reply.status().as_u16(), String::from_utf8_lossy(&body).into_owned())
 }
 
 fn ids(listed: &Value) -> Vec<String> {
@@ -62,11 +64,12 @@ on_both_backends! {
                 assert!(!shown.contains(secret), "{secret} is shown: {shown}");
             }
             // The wave's first day, at midnight, is the only moment there is.
-            for moment in shown.match_indices(&year).map(|(at, _)| &shown[at..at + 24]) {
+            let moments = shown.match_indices(&year).filter_map(|(at, _)| shown.get(at..at + 24));
+            for moment in moments.filter(|moment| moment.as_bytes()[10] == b'T') {
                 assert!(moment.ends_with("T00:00:00.000Z"), "{moment}");
             }
         }
-        // A withdrawn name does not open a record, and two grants cannot be joined.
+        // The id that the device gave opens nothing here, and two grants cannot be joined.
         assert_eq!(house.send("get", &format!("{submissions}/uuid%3Asecret-0"), Some(&an), "").0, 404);
         let second = ids(&house.send("get", &submissions, Some(&binh), "").1);
         assert!(first.iter().all(|id| !second.contains(id)), "two grants show one id");
