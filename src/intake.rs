@@ -429,7 +429,7 @@ impl Receiver {
                     db.was_received(project, &head.form_id, (instance_id.as_str(), xml.as_slice()), &key)
                 })?
             {
-                return Ok(Outcome::AlreadyStored);
+                return Ok(Stored { outcome: Outcome::AlreadyStored, submission: None });
             }
             self.count_late(project)?;
             return Err(IntakeError::ClosedForm { form: head.form_id });
