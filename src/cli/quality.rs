@@ -69,7 +69,7 @@ const CHECKS: [(&str, &str); 5] = [
 ];
 const FACTS: [(&str, &str); 5] = [
     ("too_short", "quá ngắn"),
-    ("overlap", "hai phiếu cùng lúc"),
+    ("overlap", "trùng giờ với phiếu khác của cùng người"),
     ("night", "ban đêm"),
     ("far_away", "xa thôn trên 3 km"),
     ("sent_late", "gửi sau hơn 3 ngày"),

@@ -282,7 +282,11 @@ fn written(report: &Report, ending: Ending) -> anyhow::Result<Vec<u8>> {
     Ok(match ending {
         Ending::Docx => report::docx(report)?,
         Ending::Html => report::html(report).into_bytes(),
-        Ending::Pdf => pdf::pdf(&report::docx(report)?)?,
+        // The table of contents needs the pages that the office program gave the headings.
+        Ending::Pdf => {
+            let once = pdf::pdf(&report::docx(report)?)?;
+            pdf::pdf(&report::docx_with_pages(report, &report::heading_pages(&once))?)?
+        }
     })
 }
 

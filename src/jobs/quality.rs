@@ -126,7 +126,8 @@ fn told(
     enumerators: &[String],
     questions: &Questions,
 ) -> Quality {
-    let rates = quality::rates(interviews, &questions.batteries);
+    let mut rates = quality::rates(interviews, &questions.batteries);
+    rates.sort_by(|a, b| (&enumerators[a.enumerator], a.check).cmp(&(&enumerators[b.enumerator], b.check)));
     let judged = rates.iter().filter(|rate| rate.check == Check::Length).count();
     let name =
         |number: usize| questions.names.iter().find(|(_, (n, _))| *n == number).map(|(name, _)| name.clone());

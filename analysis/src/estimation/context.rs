@@ -240,8 +240,8 @@ impl<'a> Context<'a> {
     /// Counts respondents and PSUs that are really behind a figure: rows whose code is `wanted`.
     pub fn count(&self, codes: &[u32], groups: usize) -> Vec<(usize, usize)> {
         let psus = self.survey.design.psus();
-        // Groups of rows stand in the order of their units: each unit is then met once.
-        let in_order = psus.is_sorted();
+        // The rows of a unit mostly stand together: each unit is then met once.
+        let in_order = stand_together(psus);
         let mut rows = vec![0_usize; groups];
         let mut last = vec![MISSING; groups];
         let mut met = vec![0_usize; groups];
@@ -414,4 +414,15 @@ impl Groups {
         let n = rows.iter().map(behind).collect();
         Ok(Self { codes: dense, labels, rows, n, df })
     }
+}
+
+/// Whether the rows of each unit follow each other without another's between them.
+fn stand_together(units: &[u32]) -> bool {
+    let mut left = vec![false; units.iter().max().map_or(0, |last| *last as usize + 1)];
+    units.windows(2).all(|pair| {
+        pair[0] == pair[1] || {
+            left[pair[0] as usize] = true;
+            !left[pair[1] as usize]
+        }
+    })
 }
