@@ -312,7 +312,7 @@ impl Table {
 
     /// Writes the table as Parquet: categories as text, missing as null.
     pub fn write_parquet(&self, path: &Path) -> Result<(), TableError> {
-        parquet::write(self, path)
+        parquet_write::write(self, path)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tables as CSV, one column a field, in the columns and names of ODK Central's export.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -7,11 +8,12 @@ use surveys::expression::{NodeId, Tree};
 use surveys::form::{Compiled, Role};
 use surveys::question_type::Stored;
 use surveys::submission;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use super::odata::rows::{self, Table};
 use super::records::{Reader, Record};
-use super::streamed::Out;
-use super::zip::ZipWriter;
+use super::streamed::{Broken, Out};
 use super::{Problem, moment};
 use crate::intake::ReadForm;
 
@@ -43,30 +45,29 @@ pub fn write_root(reader: &Reader<'_>, out: &mut Out) -> Result<(), Problem> {
 /// Every table, each a file of the archive: `FORM.csv`, `FORM-REPEAT.csv`.
 pub fn write_zip(reader: &Reader<'_>, out: &mut Out) -> Result<(), Problem> {
     let form = newest(reader)?;
-    let mut zip = ZipWriter::new();
+    let mut zip = ZipWriter::new_stream(out);
+    let broken = |_: io::Error| Problem::new(499.0, Broken.to_string());
     for table in rows::tables(&form.compiled) {
         let columns = Columns::of(&form.compiled, table.repeat);
         let path = table.name.trim_start_matches("Submissions").replace('.', "-");
-        zip.begin(&format!("{}{path}.csv", reader.form_id), out)?;
-        if table.repeat.is_none() {
-            zip.put(root_header(&columns).as_bytes(), out)?;
-        } else {
-            zip.put(
-                line(columns.names.iter().map(String::as_str).chain(["PARENT_KEY", "KEY"])).as_bytes(),
-                out,
-            )?;
-        }
+        let options = SimpleFileOptions::default().large_file(true);
+        zip.start_file(format!("{}{path}.csv", reader.form_id), options).map_err(|e| broken(e.into()))?;
+        let header = match table.repeat {
+            None => root_header(&columns),
+            Some(_) => line(columns.names.iter().map(String::as_str).chain(["PARENT_KEY", "KEY"])),
+        };
+        zip.write_all(header.as_bytes()).map_err(broken)?;
         reader.each(|record| {
             let text = match table.repeat {
                 None => root_line(reader, &form, &columns, &record)?,
                 Some(_) => repeat_lines(&form.compiled, &columns, &table, &record)?,
             };
-            zip.put(text.as_bytes(), out)?;
+            zip.write_all(text.as_bytes()).map_err(broken)?;
             Ok(true)
         })?;
-        zip.end_file(out)?;
     }
-    zip.end(out)
+    zip.finish().map_err(|e| broken(e.into()))?;
+    Ok(())
 }
 
 fn newest(reader: &Reader<'_>) -> Result<Arc<ReadForm>, Problem> {

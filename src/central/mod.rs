@@ -31,7 +31,6 @@ mod records;
 mod sessions;
 mod streamed;
 mod submissions;
-mod zip;
 
 /// Adds the routes.
 pub fn routes(config: &mut ServiceConfig) {

@@ -1,5 +1,7 @@
 //! Answers that are written while they go out, so that their size does not matter.
 
+use std::io::{self, Write};
+
 use actix_web::web::{self, Bytes};
 use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
@@ -15,8 +17,6 @@ pub struct Out {
     sender: mpsc::Sender<Result<Bytes, Broken>>,
     /// Told once the first bytes are ready: until then a problem is a proper answer.
     begun: Option<oneshot::Sender<Result<(), Problem>>>,
-    /// Bytes written so far.
-    pub written: u64,
 }
 
 /// The writer failed or the client left; the connection is cut, so that half an answer does not look whole.
@@ -26,17 +26,29 @@ pub struct Broken;
 
 impl Out {
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), Problem> {
-        self.written += bytes.len() as u64;
         self.pending.extend_from_slice(bytes);
-        if self.pending.len() < PIECE { Ok(()) } else { self.flush() }
+        if self.pending.len() < PIECE { Ok(()) } else { self.send() }
     }
 
-    fn flush(&mut self) -> Result<(), Problem> {
+    fn send(&mut self) -> Result<(), Problem> {
         if let Some(begun) = self.begun.take() {
             let _ = begun.send(Ok(()));
         }
         let piece = Bytes::from(std::mem::take(&mut self.pending));
         self.sender.blocking_send(Ok(piece)).map_err(|_| Problem::new(499.0, Broken.to_string()))
+    }
+}
+
+/// For writers that know nothing of answers, as that of archives.
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes).map_err(|_| io::Error::other(Broken))?;
+        Ok(bytes.len())
+    }
+
+    /// Pieces go out when they are full, and the rest at the end.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -47,8 +59,8 @@ pub async fn streamed(
     let (sender, receiver) = mpsc::channel(4);
     let (tell, told) = oneshot::channel();
     actix_web::rt::spawn(web::block(move || {
-        let mut out = Out { pending: Vec::new(), sender, begun: Some(tell), written: 0 };
-        let done = work(&mut out).and_then(|()| out.flush());
+        let mut out = Out { pending: Vec::new(), sender, begun: Some(tell) };
+        let done = work(&mut out).and_then(|()| out.send());
         if let Err(problem) = done {
             match out.begun.take() {
                 Some(begun) => drop(begun.send(Err(problem))),

@@ -468,7 +468,7 @@ pub async fn export_csv(
         .streaming(body))
 }
 
-/// Every table as CSV in one zip, with the files in `media/`.
+/// Every table as CSV in one zip. Files of the records are not in it.
 pub async fn export_zip(
     request: HttpRequest,
     receiver: Data<Receiver>,

@@ -1,6 +1,7 @@
 //! Records read back over ODK Central's paths: as sent where there are no respondents, under a grant in a survey.
 
 use std::collections::BTreeSet;
+use std::io::{Cursor, Read};
 
 use chrono::{Days, Utc};
 use langnghe::db::{NewForm, ProjectKind};
@@ -20,9 +21,25 @@ fn text(house: &House, path: &str, token: &str) -> (u16, String) {
         .body(())
         .expect("a request");
     let mut reply = house.agent.run(request).expect("the server answers");
-    // An archive is no text, but what it shows in clear can be searched all the same.
     let body = reply.body_mut().read_to_vec().expect("the whole answer");
-    (reply.status().as_u16(), String::from_utf8_lossy(&body).into_owned())
+    let shown = match body.starts_with(b"PK") {
+        true => unpacked(body),
+        false => String::from_utf8(body).expect("UTF-8"),
+    };
+    (reply.status().as_u16(), shown)
+}
+
+/// Names and contents of an archive's files, one after another.
+fn unpacked(archive: Vec<u8>) -> String {
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).expect("an archive");
+    assert!(!archive.is_empty(), "it holds tables");
+    let mut shown = String::new();
+    for i in 0..archive.len() {
+        let mut file = archive.by_index(i).expect("a file");
+        shown.push_str(&file.name().expect("a name"));
+        file.read_to_string(&mut shown).expect("UTF-8");
+    }
+    shown
 }
 
 fn ids(listed: &Value) -> Vec<String> {

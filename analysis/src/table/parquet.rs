@@ -443,30 +443,3 @@ fn whole_column(file: &ParquetFile, name: &str) -> Result<Column, TableError> {
     let is_text = file.columns.get(name).copied().unwrap_or_default();
     Ok(if is_text { texts.finish() } else { Column::Number(numbers) })
 }
-
-/// Writes a table: categories as text, missing as null.
-pub(super) fn write(table: &Table, path: &Path) -> Result<(), TableError> {
-    let unwritable = |reason: String| TableError::Unwritable { path: path.into(), reason };
-    let columns = table
-        .columns()
-        .map(|(name, column)| {
-            let name = pl::PlSmallStr::from_str(name);
-            match column {
-                Column::Number(values) => {
-                    let values: Vec<Option<f64>> =
-                        values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect();
-                    pl::Column::new(name, values)
-                }
-                Column::Category { codes, levels } => {
-                    let values: Vec<Option<&str>> =
-                        codes.iter().map(|c| levels.get(*c as usize).map(String::as_str)).collect();
-                    pl::Column::new(name, values)
-                }
-            }
-        })
-        .collect();
-    let mut frame = pl::DataFrame::new(table.height(), columns).map_err(|e| unwritable(e.to_string()))?;
-    let file = File::create(path).map_err(|e| unwritable(e.to_string()))?;
-    pl::ParquetWriter::new(file).finish(&mut frame).map_err(|e| unwritable(e.to_string()))?;
-    Ok(())
-}

@@ -1,8 +1,20 @@
-//! Parquet with metadata of one's own, in memory.
+//! Tables as Parquet: into a file, or with metadata of one's own in memory.
+
+use std::fs::File;
+use std::path::Path;
 
 use polars::prelude as pl;
 
-use super::{Column, Table};
+use super::{Column, Table, TableError};
+
+/// Writes a table: categories as text, missing as null.
+pub(super) fn write(table: &Table, path: &Path) -> Result<(), TableError> {
+    let unwritable = |reason: String| TableError::Unwritable { path: path.into(), reason };
+    let mut frame = frame(table).map_err(|e| unwritable(e.to_string()))?;
+    let file = File::create(path).map_err(|e| unwritable(e.to_string()))?;
+    pl::ParquetWriter::new(file).finish(&mut frame).map_err(|e| unwritable(e.to_string()))?;
+    Ok(())
+}
 
 /// The table as a Parquet file: categories as text, missing as null, `metadata` in the file's key-value pairs.
 ///
