@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use surveys::expression::{Dialect, Moment};
 use surveys::form::Compiled;
 use surveys::question_type::QuestionType;
@@ -15,10 +15,12 @@ use surveys::submission::{self, AnswerValue, Judge, Submission};
 use surveys::{halves, xform, xlsform};
 
 use crate::db::{
-    self, AnswerVault, AppUser, AttachmentKept, CaseStatus, CaseVisit, FieldVault, FormState, Incoming,
+    self, AnswerVault, AppUser, AttachmentKept, Case, CaseStatus, CaseVisit, FieldVault, FormState, Incoming,
     NewAttachment, Outcome, ProjectKind, ProjectState, Sender, Stored, StoredInterview,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
+use crate::fieldwork::rules::Rules;
+use crate::fieldwork::visits::{self, Attempt};
 use crate::files::{FileStore, Written};
 use crate::keys::{self, KeyFolder, WaveKey};
 
@@ -181,6 +183,23 @@ pub const ENCRYPTED: &str = "encrypted";
 
 /// Minutes east of UTC.
 const VIETNAM: i32 = 420;
+/// How far back a device's clock is believed about the day of a visit.
+const MAKING: TimeDelta = TimeDelta::days(60);
+
+/// The day in Viet Nam.
+pub fn day_of(at: DateTime<Utc>) -> NaiveDate {
+    (at + TimeDelta::minutes(i64::from(VIETNAM))).date_naive()
+}
+
+/// When the form was begun, by the device's clock.
+fn started(form: &ReadForm, submission: &Submission) -> Option<DateTime<Utc>> {
+    let is_start = |item: usize| form.compiled.items[item].question() == Some(QuestionType::Start);
+    let answers = submission::answers(&form.compiled, submission);
+    match answers.into_iter().find(|answer| is_start(answer.item))?.value {
+        AnswerValue::Text(text) => Some(DateTime::parse_from_rfc3339(&text).ok()?.to_utc()),
+        _ => None,
+    }
+}
 
 /// Where the random tie between the two halves comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -552,17 +571,42 @@ impl Receiver {
         let Some(disposition) = text("disposition").and_then(|d| Disposition::from_code(&d)) else {
             return Ok((None, area));
         };
+        let visited_at =
+            started(form, submission).filter(|at| (now - MAKING..=now).contains(at)).unwrap_or(now);
         let status = match disposition.class() {
             Class::Interview | Class::Partial => CaseStatus::Complete,
-            _ => CaseStatus::Ended,
+            class if self.has_ended(&case, class, attempt, visited_at)? => CaseStatus::Ended,
+            _ => CaseStatus::Open,
         };
         let visit = CaseVisit {
             case: case.id,
             attempt,
             disposition: disposition.code().to_owned(),
-            visited_at: now,
+            visited_at,
             status,
         };
         Ok((Some(visit), area))
+    }
+
+    /// Whether a visit without an interview ends its case, by the visit rule of the wave.
+    fn has_ended(
+        &self,
+        case: &Case,
+        class: Class,
+        attempt: i64,
+        visited_at: DateTime<Utc>,
+    ) -> Result<bool, IntakeError> {
+        if class != Class::NonContact {
+            return Ok(visits::ends(&Rules::default(), class, &[]));
+        }
+        let (rules, earlier) = self.field.read(|db| {
+            let rules = db.fieldwork_rules(case.project)?;
+            Ok::<_, db::Error>((rules, db.list_visits_of_case(case.id)?))
+        })?;
+        let known = earlier.iter().filter(|visit| visit.attempt != attempt);
+        let mut attempts: Vec<Attempt> =
+            known.map(|visit| Attempt { number: visit.attempt, day: day_of(visit.visited_at) }).collect();
+        attempts.push(Attempt { number: attempt, day: day_of(visited_at) });
+        Ok(visits::ends(&rules, class, &attempts))
     }
 }

@@ -16,9 +16,11 @@ mod bench;
 mod demo;
 mod estimate;
 mod export;
+mod fieldwork;
 mod form;
 mod grant;
 mod key;
+mod progress;
 mod project;
 mod protect;
 mod quality;
@@ -58,6 +60,8 @@ enum Command {
     #[command(subcommand)]
     Wave(wave::Command),
     #[command(subcommand)]
+    Fieldwork(fieldwork::Command),
+    #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
     Key(key::Command),
@@ -87,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Project(command) => project::run(&command),
         Command::Wave(command) => wave::run(&command),
+        Command::Fieldwork(command) => fieldwork::run(&command),
         Command::User(command) => user::run(&command),
         Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),

@@ -11,12 +11,13 @@ use surveys::areas::AreaTree;
 use surveys::codebook::Codebook;
 
 use super::key::passphrase;
+use super::progress;
 use super::user::{Installation, ask, secret_of};
 use crate::config::{DATA, DataPlace};
 use crate::db::{AnswerVault, Project, ProjectKind, ProjectState};
 use crate::intake::{Receiver, Ties};
 use crate::jobs::analysis_files::AnalysisFiles;
-use crate::jobs::cases::{SampleColumns, cases_of, types_of};
+use crate::jobs::cases::{SampleColumns, cases_of, reserve_villages, types_of};
 use crate::jobs::freeze::{self, TooNear};
 use crate::jobs::withdrawal::{self, Withdrawn};
 use crate::jobs::{close, design};
@@ -34,6 +35,9 @@ pub enum Command {
         after_help = "Example: langnghe wave cases 1 sample.csv --frame frame.csv --area old_district_code"
     )]
     Cases(CasesArgs),
+    /// Tiến độ · How far the fieldwork is: counts against the plan, response rates, likely end, precision so far
+    #[command(after_help = "Example: langnghe wave progress 1 --format json")]
+    Progress(progress::Args),
     /// Khóa sổ thành tệp phân tích · Freeze the interviews to an analysis file, sealed to the analysts' key
     #[command(after_help = "Example: langnghe wave freeze 1 --custodian-key custodian-2026")]
     Freeze(FreezeArgs),
@@ -74,9 +78,18 @@ pub struct CasesArgs {
     wave: i64,
     /// What `sample draw --stage 2` wrote
     sample: PathBuf,
+    #[command(flatten)]
+    columns: ColumnArgs,
+    #[command(flatten)]
+    place: DataPlace,
+}
+
+/// The frame, and which columns of frame and sample say what.
+#[derive(Debug, clap::Args)]
+pub(super) struct ColumnArgs {
     /// The frame that it was drawn from
     #[arg(long, value_name = "F")]
-    frame: PathBuf,
+    pub(super) frame: PathBuf,
     /// Column of the area that results are shown for; answers may carry it
     #[arg(long, value_name = "COLUMN")]
     area: String,
@@ -92,8 +105,19 @@ pub struct CasesArgs {
     household: String,
     #[arg(long, value_name = "COLUMN", default_value = "commune_code")]
     commune: String,
-    #[command(flatten)]
-    place: DataPlace,
+}
+
+impl ColumnArgs {
+    pub(super) fn columns(&self) -> SampleColumns {
+        SampleColumns {
+            village: self.village.clone(),
+            household: self.household.clone(),
+            commune: self.commune.clone(),
+            area: self.area.clone(),
+            trend_areas: self.trend_area.clone(),
+            majority: self.majority.clone(),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -138,15 +162,15 @@ pub struct CloseArgs {
 }
 
 /// An installation with both vaults and its keys.
-struct House {
-    installation: Installation,
-    receiver: Receiver,
+pub(super) struct House {
+    pub(super) installation: Installation,
+    pub(super) receiver: Receiver,
     keys: KeyFolder,
     folder: PathBuf,
 }
 
 impl House {
-    fn open(place: &DataPlace) -> anyhow::Result<Self> {
+    pub(super) fn open(place: &DataPlace) -> anyhow::Result<Self> {
         let folder = place.folder(DATA);
         let installation = Installation::open(place)?;
         let answers = AnswerVault::open(&place.answers_url(&folder))?;
@@ -170,13 +194,14 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Design(args) => give_design(args),
         Command::Cases(args) => make_cases(args),
+        Command::Progress(args) => progress::run(args),
         Command::Freeze(args) => freeze_wave(args),
         Command::Close(args) => close_wave(args),
         Command::Withdraw { wave, code, place } => withdraw(*wave, code, place),
     }
 }
 
-fn survey(installation: &Installation, wave: i64) -> anyhow::Result<Project> {
+pub(super) fn survey(installation: &Installation, wave: i64) -> anyhow::Result<Project> {
     let found = installation.field.read(|db| db.find_project(wave))?;
     let found = found.with_context(|| format!("there is no wave {wave}; see `langnghe project list`"))?;
     anyhow::ensure!(
@@ -187,7 +212,7 @@ fn survey(installation: &Installation, wave: i64) -> anyhow::Result<Project> {
     Ok(found)
 }
 
-fn open_survey(installation: &Installation, wave: i64) -> anyhow::Result<Project> {
+pub(super) fn open_survey(installation: &Installation, wave: i64) -> anyhow::Result<Project> {
     let found = survey(installation, wave)?;
     anyhow::ensure!(
         found.state != ProjectState::Closed,
@@ -275,7 +300,7 @@ fn listed_areas(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 /// A table with its codes as text.
-fn table(file: &Path) -> anyhow::Result<Table> {
+pub(super) fn table(file: &Path) -> anyhow::Result<Table> {
     let plain = Table::read(file, &Types::default())?;
     Ok(Table::read(file, &types_of(plain.names()))?)
 }
@@ -290,22 +315,19 @@ fn make_cases(args: &CasesArgs) -> anyhow::Result<()> {
         args.wave,
         known.len()
     );
-    let columns = SampleColumns {
-        village: args.village.clone(),
-        household: args.household.clone(),
-        commune: args.commune.clone(),
-        area: args.area.clone(),
-        trend_areas: args.trend_area.clone(),
-        majority: args.majority.clone(),
-    };
-    let new = cases_of(&table(&args.sample)?, &table(&args.frame)?, &columns)
-        .with_context(|| args.sample.display().to_string())?;
+    let (columns, sample) = (args.columns.columns(), table(&args.sample)?);
+    let named = || args.sample.display().to_string();
+    let new = cases_of(&sample, &table(&args.columns.frame)?, &columns).with_context(named)?;
+    let reserves = reserve_villages(&sample, &columns).with_context(named)?;
     let main = new.iter().filter(|case| case.role == crate::db::CaseRole::Main).count();
     let (all, now) = (new.len(), Utc::now());
     let villages: std::collections::BTreeSet<String> = new.iter().map(|case| case.village.clone()).collect();
     let detail = serde_json::json!({ "project": args.wave, "cases": all, "villages": villages.len() });
     installation.field.transaction(|db| {
         db.create_cases(args.wave, new)?;
+        for village in &reserves {
+            db.keep_village(args.wave, village)?;
+        }
         db.append_audit(installation.who(), "cases made", &detail.to_string(), now)?;
         Ok::<_, crate::db::Error>(())
     })?;

@@ -174,6 +174,18 @@ impl Row {
     }
 }
 
+impl VisitRow {
+    fn into_visit(self) -> Result<Visit, Error> {
+        Ok(Visit {
+            case: uuid(&self.case_id)?,
+            attempt: self.attempt,
+            disposition: self.disposition,
+            visited_at: self.visited_at.and_utc(),
+            visited_by: self.visited_by.as_deref().map(uuid).transpose()?,
+        })
+    }
+}
+
 impl FieldDb<'_> {
     /// Stores drawn cases; the ids come back in the same order. A dwelling drawn twice is refused.
     pub fn create_cases(&mut self, project: i64, new: Vec<NewCase>) -> Result<Vec<Uuid>, Error> {
@@ -258,6 +270,12 @@ impl FieldDb<'_> {
         changed_case(diesel::update(case).set(cases::status.eq(status.name())).execute(self.0)?)
     }
 
+    /// Changes the place of a case in the design, when its stratum took a reserve village.
+    pub fn set_case_sampling(&mut self, id: Uuid, probability_1: f64, sampling: &str) -> Result<(), Error> {
+        let set = (cases::probability_1.eq(probability_1), cases::sampling.eq(sampling));
+        changed_case(diesel::update(cases::table.find(id.to_string())).set(set).execute(self.0)?)
+    }
+
     /// Records a visit once: the same attempt again (a corrected interview) replaces what was recorded.
     pub fn record_visit(&mut self, visit: &CaseVisit, visited_by: Option<Uuid>) -> Result<(), Error> {
         let Some(case) = self.find_case(visit.case)? else {
@@ -300,17 +318,27 @@ impl FieldDb<'_> {
             .order((visits::case_id, visits::attempt))
             .select(VisitRow::as_select())
             .load(self.0)?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Visit {
-                    case: uuid(&row.case_id)?,
-                    attempt: row.attempt,
-                    disposition: row.disposition,
-                    visited_at: row.visited_at.and_utc(),
-                    visited_by: row.visited_by.as_deref().map(uuid).transpose()?,
-                })
-            })
-            .collect()
+        rows.into_iter().map(VisitRow::into_visit).collect()
+    }
+
+    /// All visits of a project in the order in which they were recorded.
+    pub fn list_visits_by_arrival(&mut self, project: i64) -> Result<Vec<Visit>, Error> {
+        let rows: Vec<VisitRow> = visits::table
+            .filter(visits::project.eq(project))
+            .order(visits::id)
+            .select(VisitRow::as_select())
+            .load(self.0)?;
+        rows.into_iter().map(VisitRow::into_visit).collect()
+    }
+
+    /// The visits to one case by attempt.
+    pub fn list_visits_of_case(&mut self, case: Uuid) -> Result<Vec<Visit>, Error> {
+        let rows: Vec<VisitRow> = visits::table
+            .filter(visits::case_id.eq(case.to_string()))
+            .order(visits::attempt)
+            .select(VisitRow::as_select())
+            .load(self.0)?;
+        rows.into_iter().map(VisitRow::into_visit).collect()
     }
 }
 

@@ -11,10 +11,18 @@ use super::vault::{AnswerDb, AnswerVault, FieldDb, FieldVault};
 
 /// Tables of the field vault whose rows of a wave go when it closes, what points to others first, with the condition
 /// that finds them (`?` is the wave's number).
-pub const GOES: [(&str, &str); 12] = [
+pub const GOES: [(&str, &str); 20] = [
     ("attachments", "submission in (select id from submissions where project = ?)"),
     ("submissions", "project = ?"),
     ("withdrawals", "project = ?"),
+    ("device_syncs", "project = ?"),
+    ("missing_interviews", "project = ?"),
+    ("back_checks", "project = ?"),
+    ("case_reviews", "project = ?"),
+    ("teams", "project = ?"),
+    ("interpreters", "project = ?"),
+    ("enumerators", "project = ?"),
+    ("villages", "project = ?"),
     ("visits", "project = ?"),
     ("listings", "project = ?"),
     ("cases", "project = ?"),

@@ -6,6 +6,10 @@ use diesel::prelude::*;
 use super::error::Error;
 use super::schema::field::documents;
 use super::vault::FieldDb;
+use crate::fieldwork::rules::Rules;
+
+/// The document with the settings of a wave's fieldwork.
+const FIELDWORK: &str = "fieldwork.json";
 
 /// One version of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,28 @@ impl FieldDb<'_> {
         };
         diesel::insert_into(documents::table).values(&row).execute(self.0)?;
         Ok(row.version)
+    }
+
+    /// The settings of a wave's fieldwork; the defaults where none were given.
+    pub fn fieldwork_rules(&mut self, project: i64) -> Result<Rules, Error> {
+        match self.find_document(project, FIELDWORK)? {
+            Some(document) => serde_json::from_slice(&document.content)
+                .map_err(|_| Error::contradiction("the settings of the fieldwork cannot be read")),
+            None => Ok(Rules::default()),
+        }
+    }
+
+    /// Keeps the settings of a wave's fieldwork.
+    pub fn keep_fieldwork_rules(
+        &mut self,
+        project: i64,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let content =
+            serde_json::to_vec_pretty(rules).map_err(|error| Error::contradiction(error.to_string()))?;
+        self.keep_document(project, FIELDWORK, &content, now)?;
+        Ok(())
     }
 
     /// The newest version of a document.

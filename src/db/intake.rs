@@ -413,6 +413,8 @@ fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, 
             standing: plan.standing.name().to_owned(),
             lease_until: Some(interview.lease()),
             supersedes: plan.supersedes.clone(),
+            sender: interview.incoming.app_user.map(|id| id.to_string()),
+            backups_from: None,
         };
         if db.insert_submission(&row)? {
             return Ok(Fate::Reserved(Reservation {

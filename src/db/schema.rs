@@ -209,6 +209,81 @@ pub mod field {
             standing -> Text,
             lease_until -> Nullable<Timestamp>,
             supersedes -> Nullable<Text>,
+            sender -> Nullable<Text>,
+            backups_from -> Nullable<Timestamp>,
+        }
+    }
+    diesel::table! {
+        device_syncs (app_user) {
+            app_user -> Text,
+            project -> BigInt,
+            synced_at -> Timestamp,
+            waiting -> BigInt,
+        }
+    }
+    diesel::table! {
+        missing_interviews (project, form_id, instance, app_user) {
+            project -> BigInt,
+            form_id -> Text,
+            instance -> Binary,
+            app_user -> Text,
+            first_missed_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        enumerators (app_user) {
+            app_user -> Text,
+            project -> BigInt,
+            languages -> Text,
+            areas -> Text,
+        }
+    }
+    diesel::table! {
+        interpreters (project, code) {
+            project -> BigInt,
+            code -> Text,
+            languages -> Text,
+            areas -> Text,
+            pledged_on -> Nullable<Date>,
+        }
+    }
+    diesel::table! {
+        teams (project, village) {
+            project -> BigInt,
+            village -> Text,
+            first_enumerator -> Text,
+            second_enumerator -> Nullable<Text>,
+            interpreter -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        villages (project, village) {
+            project -> BigInt,
+            village -> Text,
+            stratum -> Text,
+            state -> Text,
+            drawn_order -> Nullable<BigInt>,
+            postponed_until -> Nullable<Date>,
+            reason -> Nullable<Text>,
+            replaced_by -> Nullable<Text>,
+        }
+    }
+    diesel::table! {
+        back_checks (case_id) {
+            case_id -> Text,
+            project -> BigInt,
+            drawn_at -> Timestamp,
+            sealed -> Nullable<Binary>,
+            done_at -> Nullable<Timestamp>,
+        }
+    }
+    diesel::table! {
+        case_reviews (case_id) {
+            case_id -> Text,
+            project -> BigInt,
+            decision -> Text,
+            decided_by -> Text,
+            decided_at -> Timestamp,
         }
     }
     diesel::table! {
@@ -292,6 +367,7 @@ pub mod field {
             hash -> Binary,
         }
     }
+    diesel::allow_tables_to_appear_in_same_query!(missing_interviews, submissions);
 }
 
 pub mod answer {

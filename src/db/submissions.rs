@@ -10,6 +10,7 @@ use super::cases::CaseVisit;
 use super::connection::VaultConnection;
 use super::error::Error;
 use super::forms::{FormState, uuid};
+use super::ledger::backups_from;
 use super::schema::field::{forms, submissions};
 use super::vault::FieldDb;
 use crate::keys::{Purpose, WaveKey};
@@ -116,6 +117,10 @@ pub(in crate::db) struct Row {
     pub standing: String,
     pub lease_until: Option<NaiveDateTime>,
     pub supersedes: Option<String>,
+    /// The device that it came from.
+    pub sender: Option<String>,
+    /// A backup that was taken from then on has it.
+    pub backups_from: Option<NaiveDateTime>,
 }
 
 impl Row {
@@ -298,7 +303,12 @@ impl FieldDb<'_> {
         visit: Option<(&CaseVisit, Option<Uuid>)>,
     ) -> Result<bool, Error> {
         let reserved = submissions::table.find(id).filter(submissions::state.eq(RESERVED));
-        let set = (submissions::state.eq(CONFIRMED), submissions::lease_until.eq(None::<NaiveDateTime>));
+        // The real moment, not that of arrival: a resumed reservation may be confirmed long after it came.
+        let set = (
+            submissions::state.eq(CONFIRMED),
+            submissions::lease_until.eq(None::<NaiveDateTime>),
+            submissions::backups_from.eq(backups_from(Utc::now()).naive_utc()),
+        );
         let confirmed = match lease {
             Some(lease) => {
                 let leased = reserved.filter(submissions::lease_until.eq(lease));

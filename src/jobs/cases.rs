@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use analysis::table::Table;
+use analysis::table::{Column, Table};
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 
-use crate::db::{Case, CaseRole, CaseStatus, NewCase};
+use crate::db::{Case, CaseRole, CaseStatus, NewCase, Village, VillageState};
 use crate::fieldwork::reserves;
 
 /// Fewest villages of the frame in an area that answers may carry …
@@ -163,6 +163,99 @@ pub fn cases_of(sample: &Table, frame: &Table, columns: &SampleColumns) -> anyho
                 assigned_to: None,
                 sampling: serde_json::to_string(&Sampling { reporting_area, design })?,
                 village,
+            })
+        })
+        .collect()
+}
+
+/// The villages that the sample drew as reserves, with stratum and order, and that have no dwellings yet.
+pub fn reserve_villages(sample: &Table, columns: &SampleColumns) -> anyhow::Result<Vec<Village>> {
+    let (villages, strata) = (sample.column(&columns.village)?, sample.column("stratum")?);
+    let (households, orders) = (sample.column(&columns.household)?, sample.numbers("order_1")?);
+    let text = |column: &Column, row: usize| column.text(row).unwrap_or_default().into_owned();
+    Ok((0..sample.height())
+        .filter(|row| households.is_missing(*row))
+        .map(|row| Village {
+            village: text(villages, row),
+            stratum: text(strata, row),
+            state: VillageState::Reserve,
+            drawn_order: Some(orders[row] as i64),
+        })
+        .collect())
+}
+
+/// The cases of a reserve village that takes a lost one's place: of the dwellings drawn in it the first `main` are main
+/// ones, as many as the lost village had, the rest reserves.
+///
+/// `sample` was drawn with the reserve's listing; there all its dwellings are reserves without a probability.
+pub fn cases_of_reserve(
+    sample: &Table,
+    frame: &Table,
+    columns: &SampleColumns,
+    village: &str,
+    main: usize,
+) -> anyhow::Result<Vec<NewCase>> {
+    let villages = sample.column(&columns.village)?;
+    let households = sample.column(&columns.household)?;
+    let is_of =
+        |row: &usize| villages.text(*row).is_some_and(|name| name == village) && !households.is_missing(*row);
+    let rows: Vec<usize> = (0..sample.height()).filter(is_of).collect();
+    anyhow::ensure!(!rows.is_empty(), "the sample has no dwellings of village {village}");
+    let stages = stages(sample)?;
+    let (last, before) = stages.split_last().ok_or_else(|| anyhow!("the sample has no column p_1"))?;
+    let order = sample.numbers(&format!("order_{}", stages.len()))?;
+    let mut rows = rows;
+    rows.sort_by_key(|row| order[*row] as i64);
+    let text = |name: &str, row: usize| -> anyhow::Result<String> {
+        Ok(sample.column(name)?.text(row).unwrap_or_default().into_owned())
+    };
+    let p = last[rows[0]];
+    // Where fewer are listed than are taken, all are.
+    let main = if p >= 1.0 { rows.len() } else { main.min(rows.len()) };
+    let listed = (main as f64 / p).round() as usize;
+    let fits = reserves::probability(main, 0, listed).is_some_and(|own| (own - p).abs() < 1e-9);
+    let before: f64 = before.iter().map(|p| p[rows[0]]).product();
+    anyhow::ensure!(
+        fits && before > 0.0 && before <= 1.0,
+        "village {village}: {main} dwellings and a probability of {p} give no whole number of listed dwellings, or the \
+         village has no probability of its own; draw with the plan of the main sample"
+    );
+    let shares = shares(sample)?;
+    check_areas(sample, frame, columns, &rows_with_dwelling(sample, columns)?)?;
+    rows.iter()
+        .enumerate()
+        .map(|(position, row)| {
+            let row = *row;
+            let household = text(&columns.household, row)?;
+            let household: i64 = household
+                .parse()
+                .map_err(|_| anyhow!("village {village}: `{household}` is not a serial number"))?;
+            let design = CaseDesign {
+                stratum: text("stratum", row)?,
+                variance_stratum: text("variance_stratum", row)?,
+                variance_psu: text("variance_psu", row)?,
+                area: text(&columns.area, row)?,
+                village_majority: match &columns.majority {
+                    Some(column) => text(column, row)?,
+                    None => largest(&shares, row),
+                },
+                before,
+                listed,
+                main,
+            };
+            let reporting_area = combination(sample, columns, row)?.join("/");
+            Ok(NewCase {
+                village: village.to_owned(),
+                commune: text(&columns.commune, row)?,
+                district: design.area.clone(),
+                household: Some(household),
+                stratum: design.stratum.clone(),
+                drawn_order: order[row] as i64,
+                probability_1: before,
+                probability_2: Some(p),
+                role: if position < main { CaseRole::Main } else { CaseRole::Reserve },
+                assigned_to: None,
+                sampling: serde_json::to_string(&Sampling { reporting_area, design })?,
             })
         })
         .collect()

@@ -19,7 +19,8 @@ use super::analysis_files::AnalysisFiles;
 use super::cases::{design_of, released};
 use super::design;
 use crate::db::{
-    Case, CaseStatus, FormState, ProjectState, Snapshot, SnapshotInterview, Standing, Submission as Stored,
+    Case, CaseStatus, Decision, FormState, ProjectState, Snapshot, SnapshotInterview, Standing,
+    Submission as Stored,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::intake::{ReadForm, Receiver, text_of};
@@ -86,6 +87,14 @@ pub fn join(
         .into_iter()
         .map(|a| (a.token, a.xml))
         .collect();
+    // Interviews that were broken off count as interviews where a supervisor ruled so.
+    let counts: BTreeSet<Uuid> = receiver
+        .field
+        .read(|db| db.list_case_reviews(project))?
+        .into_iter()
+        .filter(|review| review.decision == Decision::Counts)
+        .map(|review| review.case)
+        .collect();
     let mut last: HashMap<Uuid, (Class, i64, Joined)> = HashMap::new();
     for submission in stored {
         if submission.standing != Standing::Current || submission.form_id != form_id {
@@ -98,8 +107,11 @@ pub fn join(
             .remove(&submission.token)
             .ok_or_else(|| anyhow!("an acknowledged interview has no answers in the answer vault; do the two vaults belong together?"))?;
         let opened = open(receiver, project, &submission, &answer_half, custodian)?;
-        let disposition = Disposition::from_code(&visit.disposition)
+        let mut disposition = Disposition::from_code(&visit.disposition)
             .ok_or_else(|| anyhow!("the disposition `{}` is unknown", visit.disposition))?;
+        if disposition == Disposition::Partial && counts.contains(&visit.case) {
+            disposition = Disposition::Complete;
+        }
         let class = disposition.class();
         let better = last.get(&visit.case).is_none_or(|(known, attempt, _)| {
             (class == Class::Interview, visit.attempt) > (*known == Class::Interview, *attempt)

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::documents::{self, ListedFile, ListedForm};
 use super::{Failure, blocking, check_version, entity_lists, text_xml};
-use crate::db::{Form, FormFile, FormState};
+use crate::db::{AppUser, Form, FormFile, FormState};
 use crate::intake::{IntakeError, Receiver};
 
 #[derive(Debug, Deserialize)]
@@ -42,12 +42,12 @@ pub async fn list_forms(
     check_version(&request)?;
     let base = address_of(&request, &place);
     let forms = blocking(&receiver, move |receiver| {
-        receiver.find_app_user(place.project, &place.token)?;
+        let device = receiver.find_app_user(place.project, &place.token)?;
         let mut listed = Vec::new();
         for form in receiver.field.read(|db| db.list_forms(place.project))? {
             let wanted = only.form_id.as_ref().is_none_or(|id| *id == form.form_id);
             if form.state == FormState::Open && wanted {
-                let has_files = !files_of(receiver, &form)?.is_empty();
+                let has_files = !files_of(receiver, &form, &device)?.is_empty();
                 listed.push((form, has_files));
             }
         }
@@ -74,7 +74,7 @@ pub async fn list_forms(
 
 /// The form's bytes, exactly those whose MD5 the list gave.
 pub async fn find_form(receiver: Data<Receiver>, place: Path<Place>) -> Result<HttpResponse, Failure> {
-    let form = blocking(&receiver, move |receiver| served(receiver, &place)).await?;
+    let (form, _) = blocking(&receiver, move |receiver| served(receiver, &place)).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/xml; charset=utf-8")
         .insert_header(("ETag", format!("\"{}\"", form.hash)))
@@ -90,9 +90,9 @@ pub async fn list_files(
     check_version(&request)?;
     let base = address_of(&request, &place);
     let (form, files, lists) = blocking(&receiver, move |receiver| {
-        let form = served(receiver, &place)?;
+        let (form, device) = served(receiver, &place)?;
         let own = receiver.field.read(|db| db.list_form_files(form.id))?;
-        let lists = entity_lists::lists_of(receiver, &form, &own)?;
+        let lists = entity_lists::lists_of(receiver, &form, &own, &device)?;
         Ok((form, own, lists))
     })
     .await?;
@@ -111,8 +111,8 @@ pub async fn list_files(
 
 pub async fn find_file(receiver: Data<Receiver>, place: Path<Place>) -> Result<HttpResponse, Failure> {
     let file = blocking(&receiver, move |receiver| {
-        let form = served(receiver, &place)?;
-        let found = files_of(receiver, &form)?.into_iter().find(|file| file.name == place.name);
+        let (form, device) = served(receiver, &place)?;
+        let found = files_of(receiver, &form, &device)?.into_iter().find(|file| file.name == place.name);
         found.ok_or_else(|| IntakeError::UnknownForm { form: format!("{}/{}", place.form, place.name) })
     })
     .await?;
@@ -124,20 +124,20 @@ pub async fn find_file(receiver: Data<Receiver>, place: Path<Place>) -> Result<H
 }
 
 /// The version that the address names, for the device that the token names.
-pub fn served(receiver: &Receiver, place: &Place) -> Result<Form, IntakeError> {
-    receiver.find_app_user(place.project, &place.token)?;
+pub fn served(receiver: &Receiver, place: &Place) -> Result<(Form, AppUser), IntakeError> {
+    let device = receiver.find_app_user(place.project, &place.token)?;
     let version = place.version.as_deref().map(|v| if v == "___" { "" } else { v });
     let form = receiver.find_form(place.project, &place.form, version)?;
     match form.state {
         FormState::Closed => Err(IntakeError::ClosedForm { form: form.form_id }),
-        FormState::Open | FormState::Closing => Ok(form),
+        FormState::Open | FormState::Closing => Ok((form, device)),
     }
 }
 
 /// The form's own files, then the entity lists that it reads.
-fn files_of(receiver: &Receiver, form: &Form) -> Result<Vec<FormFile>, IntakeError> {
+fn files_of(receiver: &Receiver, form: &Form, device: &AppUser) -> Result<Vec<FormFile>, IntakeError> {
     let mut files = receiver.field.read(|db| db.list_form_files(form.id))?;
-    files.extend(entity_lists::lists_of(receiver, form, &files)?);
+    files.extend(entity_lists::lists_of(receiver, form, &files, device)?);
     Ok(files)
 }
 

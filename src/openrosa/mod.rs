@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 use crate::config::ACCEPT_CONTENT_LENGTH;
 use crate::intake::{IntakeError, Receiver};
 
+mod devices;
 mod documents;
 mod entity_lists;
 mod forms;
@@ -44,6 +45,8 @@ pub fn routes() -> actix_web::Scope<
             "/forms/{form}/versions/{version}/integrity/{name}",
             web::get().to(entity_lists::check_entities),
         )
+        .route("/cases", web::get().to(devices::list_cases))
+        .route("/ledger", web::post().to(devices::compare))
         .route("/qr.svg", web::get().to(qr::find_picture))
         .route("/submission", web::head().to(submissions::prepare))
         .route("/submission", web::get().to(submissions::prepare))

@@ -8,6 +8,7 @@ mod databases;
 mod demo;
 mod estimates;
 mod export;
+mod fieldwork;
 mod files;
 mod imports;
 mod keys;

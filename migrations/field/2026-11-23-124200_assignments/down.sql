@@ -1,0 +1,3 @@
+drop table teams;
+drop table interpreters;
+drop table enumerators;

@@ -1,0 +1,2 @@
+drop table case_reviews;
+drop table back_checks;
