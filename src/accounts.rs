@@ -170,19 +170,50 @@ impl Accounts {
         Ok(person(&user, true))
     }
 
+    /// A fresh token in the place of this one, which ends; the session does not last longer by it. With a code the second
+    /// factor is proved from now on: a right that grows gets a token that nobody saw before.
+    pub fn rotate(
+        &self,
+        token: &str,
+        code: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<SignedIn, AccountError> {
+        let (user, _, mut session) = self.find_signed_in(token, now)?.ok_or(AccountError::Refused)?;
+        if let Some(code) = code {
+            if user.locked_until.is_some_and(|until| until > now) {
+                return Err(AccountError::Refused);
+            }
+            session.second_factor = self.prove_second_factor(&user, code, now)?;
+        }
+        let fresh = secrets::new_token()?;
+        if !self.field.transaction(|db| db.replace_session(token, &fresh, &session))? {
+            return Err(AccountError::Refused);
+        }
+        Ok(SignedIn { token: fresh, user, session })
+    }
+
     /// Who holds this token, if the session lasts and the account is not disabled.
     pub fn find_person(
         &self,
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<(User, Person)>, AccountError> {
+        Ok(self.find_signed_in(token, now)?.map(|(user, person, _)| (user, person)))
+    }
+
+    /// The same, with the session.
+    pub fn find_signed_in(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(User, Person, Session)>, AccountError> {
         let found = self.field.read(|db| {
             let Some(session) = db.find_session(token, now)? else { return Ok(None) };
             Ok::<_, db::Error>(db.find_user_by_number(session.user)?.map(|user| (user, session)))
         })?;
         Ok(found.filter(|(user, _)| !user.disabled).map(|(user, session)| {
             let person = person(&user, session.second_factor);
-            (user, person)
+            (user, person, session)
         }))
     }
 

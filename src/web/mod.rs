@@ -13,6 +13,7 @@ use chrono::{TimeDelta, Utc};
 use rustls::ServerConfig;
 
 use crate::accounts::Accounts;
+use crate::api;
 use crate::central;
 use crate::intake::Receiver;
 use crate::openrosa;
@@ -113,6 +114,7 @@ pub fn start(
                 }
             });
             let counted = Data::new(metrics::Metrics::default());
+            let limits = Data::new(api::Limits::default());
             let strict = tls.is_some();
             let server = HttpServer::new(move || {
                 let headers = DefaultHeaders::new()
@@ -125,12 +127,14 @@ pub fn start(
                 };
                 App::new()
                     .app_data(counted.clone())
+                    .app_data(limits.clone())
                     .app_data(receiver.clone())
                     .app_data(Data::new(accounts.clone()))
                     .app_data(Data::new(site.clone()))
                     .wrap(headers)
                     .wrap(from_fn(metrics::count))
                     .service(openrosa::routes())
+                    .service(api::routes())
                     .configure(central::routes)
                     .route("/healthz", web::get().to(health::alive))
                     .route("/readyz", web::get().to(health::ready))

@@ -1,6 +1,8 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
 mod analysis_file;
+mod api;
+mod api_rights;
 mod backup;
 mod bad_input;
 mod central;
