@@ -58,13 +58,35 @@ impl Accounts {
         Self { field, seal }
     }
 
-    /// Adds an account. A password that somebody else chose must be changed at the first sign-in.
+    /// Adds an account with a password that its owner chose.
     pub fn add(
         &self,
         login: &str,
         role: Role,
         reach: Reach,
         password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<User, AccountError> {
+        self.create((login, role, reach), password, false, now)
+    }
+
+    /// Adds an account with a password that somebody else chose: it opens nothing but its own change.
+    pub fn invite(
+        &self,
+        login: &str,
+        role: Role,
+        reach: Reach,
+        password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<User, AccountError> {
+        self.create((login, role, reach), password, true, now)
+    }
+
+    fn create(
+        &self,
+        (login, role, reach): (&str, Role, Reach),
+        password: &str,
+        must_change: bool,
         now: DateTime<Utc>,
     ) -> Result<User, AccountError> {
         let login = normal_login(login)?;
@@ -74,7 +96,7 @@ impl Accounts {
             if db.find_user(&login)?.is_some() {
                 return Err(AccountError::Exists { login: login.clone() });
             }
-            let new = NewUser { login: login.clone(), role, reach, password, must_change: false };
+            let new = NewUser { login: login.clone(), role, reach, password, must_change };
             Ok(db.create_user(new, now)?)
         })
     }
@@ -87,6 +109,19 @@ impl Accounts {
         let unknown = || AccountError::Unknown { login: login.to_owned() };
         let normal = normal_login(login).map_err(|_| unknown())?;
         self.field.read(|db| db.find_user(&normal))?.ok_or_else(unknown)
+    }
+
+    pub fn find_by_number(&self, id: i64) -> Result<Option<User>, AccountError> {
+        Ok(self.field.read(|db| db.find_user_by_number(id))?)
+    }
+
+    /// The rights of an account, as far as a password alone carries them.
+    pub fn find_person_of(&self, login: &str) -> Result<Option<Person>, AccountError> {
+        match self.find(login) {
+            Ok(user) => Ok(Some(person(&user, false))),
+            Err(AccountError::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The account opens nothing from now on; its sessions end.

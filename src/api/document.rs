@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::problem::{Problem, ProblemBody};
-use super::{answer, projects, sessions};
+use super::{
+    answer, devices, forms, grants, keys, log, organisations, projects, quality, sessions, snapshots, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +29,30 @@ use super::{answer, projects, sessions};
         projects::create_project,
         projects::find_project,
         projects::update_project,
+        users::list_users,
+        users::create_user,
+        users::find_user,
+        users::disable_user,
+        users::reset_user,
+        organisations::list_organisations,
+        log::list_entries,
+        log::find_head,
+        keys::find_keys,
+        snapshots::list_snapshots,
+        devices::list_devices,
+        devices::create_device,
+        devices::update_device,
+        devices::revoke_device,
+        grants::list_grants,
+        grants::create_grant,
+        forms::check_form,
+        forms::list_forms,
+        forms::create_draft,
+        forms::find_form,
+        forms::delete_draft,
+        forms::confirm_draft,
+        forms::publish_draft,
+        quality::find_quality,
     )
 )]
 struct Description;

@@ -10,12 +10,21 @@ use actix_web::web::{self, PathConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
 mod answer;
+mod devices;
 mod document;
+mod forms;
+mod grants;
+mod keys;
 mod limits;
+mod log;
+mod organisations;
 mod problem;
 mod projects;
+mod quality;
 mod request;
 mod sessions;
+mod snapshots;
+mod users;
 
 pub use limits::{Limit, Limits, Rate, client};
 
@@ -60,6 +69,73 @@ impl HttpServiceFactory for Api {
                     (Method::GET, web::get().to(projects::find_project)),
                     (Method::PATCH, web::patch().to(projects::update_project)),
                 ],
+            ))
+            .service(at(
+                "/users",
+                [
+                    (Method::GET, web::get().to(users::list_users)),
+                    (Method::POST, web::post().to(users::create_user)),
+                ],
+            ))
+            .service(at("/users/{user}", [(Method::GET, web::get().to(users::find_user))]))
+            .service(at("/users/{user}/disable", [(Method::POST, web::post().to(users::disable_user))]))
+            .service(at("/users/{user}/reset", [(Method::POST, web::post().to(users::reset_user))]))
+            .service(at("/organisations", [(Method::GET, web::get().to(organisations::list_organisations))]))
+            .service(at("/log", [(Method::GET, web::get().to(log::list_entries))]))
+            .service(at("/log/head", [(Method::GET, web::get().to(log::find_head))]))
+            .service(at("/projects/{project}/keys", [(Method::GET, web::get().to(keys::find_keys))]))
+            .service(at(
+                "/projects/{project}/snapshots",
+                [(Method::GET, web::get().to(snapshots::list_snapshots))],
+            ))
+            .service(at(
+                "/projects/{project}/devices",
+                [
+                    (Method::GET, web::get().to(devices::list_devices)),
+                    (Method::POST, web::post().to(devices::create_device)),
+                ],
+            ))
+            .service(at(
+                "/projects/{project}/devices/{device}",
+                [
+                    (Method::PATCH, web::patch().to(devices::update_device)),
+                    (Method::DELETE, web::delete().to(devices::revoke_device)),
+                ],
+            ))
+            .service(at(
+                "/projects/{project}/grants",
+                [
+                    (Method::GET, web::get().to(grants::list_grants)),
+                    (Method::POST, web::post().to(grants::create_grant)),
+                ],
+            ))
+            .service(at(
+                "/projects/{project}/form-checks",
+                [(Method::POST, web::post().to(forms::check_form))],
+            ))
+            .service(at(
+                "/projects/{project}/forms",
+                [
+                    (Method::GET, web::get().to(forms::list_forms)),
+                    (Method::POST, web::post().to(forms::create_draft)),
+                ],
+            ))
+            .service(at("/projects/{project}/forms/{form}", [(Method::GET, web::get().to(forms::find_form))]))
+            .service(at(
+                "/projects/{project}/forms/{form}/draft",
+                [(Method::DELETE, web::delete().to(forms::delete_draft))],
+            ))
+            .service(at(
+                "/projects/{project}/forms/{form}/draft/confirmation",
+                [(Method::POST, web::post().to(forms::confirm_draft))],
+            ))
+            .service(at(
+                "/projects/{project}/forms/{form}/draft/publication",
+                [(Method::POST, web::post().to(forms::publish_draft))],
+            ))
+            .service(at(
+                "/projects/{project}/forms/{form}/quality",
+                [(Method::GET, web::get().to(quality::find_quality))],
             ))
             .default_service(web::to(nowhere))
             .register(config);

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod close;
 pub mod design;
 pub mod export;
+pub mod form_drafts;
 pub mod freeze;
 pub mod quality;
 pub mod template;

@@ -22,10 +22,14 @@ mod health;
 mod metrics;
 mod pages;
 pub mod tls;
+mod withdrawal;
 
 /// Folder of finished pages and files, where there is one.
 #[derive(Clone, Debug)]
 pub struct Site(pub Option<PathBuf>);
+
+/// What an answer may load or do in a browser unless its page says more.
+const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Why the server did not start or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +124,11 @@ pub fn start(
                 let headers = DefaultHeaders::new()
                     .add(("X-Content-Type-Options", "nosniff"))
                     .add(("Referrer-Policy", "no-referrer"))
-                    .add(("X-Frame-Options", "DENY"));
+                    .add(("X-Frame-Options", "DENY"))
+                    // A page that needs more says so itself.
+                    .add(("Content-Security-Policy", NOTHING))
+                    .add(("Cross-Origin-Opener-Policy", "same-origin"))
+                    .add(("Cross-Origin-Resource-Policy", "same-origin"));
                 let headers = match strict {
                     true => headers.add(("Strict-Transport-Security", "max-age=31536000")),
                     false => headers,
@@ -139,6 +147,11 @@ pub fn start(
                     .route("/healthz", web::get().to(health::alive))
                     .route("/readyz", web::get().to(health::ready))
                     .route("/metrics", web::get().to(metrics::list_metrics))
+                    .service(
+                        web::resource(withdrawal::PATH)
+                            .route(web::get().to(withdrawal::find_page))
+                            .route(web::post().to(withdrawal::withdraw)),
+                    )
                     .route("/", web::get().to(pages::find_index))
                     .route("/{path:.*}", web::get().to(pages::find_page))
             })
