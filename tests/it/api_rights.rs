@@ -164,7 +164,7 @@ fn areas() -> [AreaRef; 2] {
 }
 
 /// Gives the own wave a key, a form and a dwelling in a commune of the province.
-fn wave_with_a_case(house: &House) {
+pub fn wave_with_a_case(house: &House) {
     house.receiver.make_key(house.own).expect("a key");
     let case = NewCase {
         village: "Bản".into(),

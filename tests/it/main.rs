@@ -2,6 +2,8 @@
 
 mod analysis_file;
 mod api;
+mod api_forms;
+mod api_people;
 mod api_rights;
 mod backup;
 mod bad_input;
@@ -23,8 +25,10 @@ mod quality;
 mod report;
 mod rights;
 mod sample_pages;
+mod schemathesis;
 mod serving;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;
 mod wave;
+mod withdrawal_page;
