@@ -58,13 +58,35 @@ impl Accounts {
         Self { field, seal }
     }
 
-    /// Adds an account. A password that somebody else chose must be changed at the first sign-in.
+    /// Adds an account with a password that its owner chose.
     pub fn add(
         &self,
         login: &str,
         role: Role,
         reach: Reach,
         password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<User, AccountError> {
+        self.create((login, role, reach), password, false, now)
+    }
+
+    /// Adds an account with a password that somebody else chose: it opens nothing but its own change.
+    pub fn invite(
+        &self,
+        login: &str,
+        role: Role,
+        reach: Reach,
+        password: &str,
+        now: DateTime<Utc>,
+    ) -> Result<User, AccountError> {
+        self.create((login, role, reach), password, true, now)
+    }
+
+    fn create(
+        &self,
+        (login, role, reach): (&str, Role, Reach),
+        password: &str,
+        must_change: bool,
         now: DateTime<Utc>,
     ) -> Result<User, AccountError> {
         let login = normal_login(login)?;
@@ -74,7 +96,7 @@ impl Accounts {
             if db.find_user(&login)?.is_some() {
                 return Err(AccountError::Exists { login: login.clone() });
             }
-            let new = NewUser { login: login.clone(), role, reach, password, must_change: false };
+            let new = NewUser { login: login.clone(), role, reach, password, must_change };
             Ok(db.create_user(new, now)?)
         })
     }
@@ -87,6 +109,19 @@ impl Accounts {
         let unknown = || AccountError::Unknown { login: login.to_owned() };
         let normal = normal_login(login).map_err(|_| unknown())?;
         self.field.read(|db| db.find_user(&normal))?.ok_or_else(unknown)
+    }
+
+    pub fn find_by_number(&self, id: i64) -> Result<Option<User>, AccountError> {
+        Ok(self.field.read(|db| db.find_user_by_number(id))?)
+    }
+
+    /// The rights of an account, as far as a password alone carries them.
+    pub fn find_person_of(&self, login: &str) -> Result<Option<Person>, AccountError> {
+        match self.find(login) {
+            Ok(user) => Ok(Some(person(&user, false))),
+            Err(AccountError::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The account opens nothing from now on; its sessions end.
@@ -170,19 +205,50 @@ impl Accounts {
         Ok(person(&user, true))
     }
 
+    /// A fresh token in the place of this one, which ends; the session does not last longer by it. With a code the second
+    /// factor is proved from now on: a right that grows gets a token that nobody saw before.
+    pub fn rotate(
+        &self,
+        token: &str,
+        code: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<SignedIn, AccountError> {
+        let (user, _, mut session) = self.find_signed_in(token, now)?.ok_or(AccountError::Refused)?;
+        if let Some(code) = code {
+            if user.locked_until.is_some_and(|until| until > now) {
+                return Err(AccountError::Refused);
+            }
+            session.second_factor = self.prove_second_factor(&user, code, now)?;
+        }
+        let fresh = secrets::new_token()?;
+        if !self.field.transaction(|db| db.replace_session(token, &fresh, &session))? {
+            return Err(AccountError::Refused);
+        }
+        Ok(SignedIn { token: fresh, user, session })
+    }
+
     /// Who holds this token, if the session lasts and the account is not disabled.
     pub fn find_person(
         &self,
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<(User, Person)>, AccountError> {
+        Ok(self.find_signed_in(token, now)?.map(|(user, person, _)| (user, person)))
+    }
+
+    /// The same, with the session.
+    pub fn find_signed_in(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(User, Person, Session)>, AccountError> {
         let found = self.field.read(|db| {
             let Some(session) = db.find_session(token, now)? else { return Ok(None) };
             Ok::<_, db::Error>(db.find_user_by_number(session.user)?.map(|user| (user, session)))
         })?;
         Ok(found.filter(|(user, _)| !user.disabled).map(|(user, session)| {
             let person = person(&user, session.second_factor);
-            (user, person)
+            (user, person, session)
         }))
     }
 

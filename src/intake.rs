@@ -242,6 +242,10 @@ impl Receiver {
         Self { files: Some(files), ..self }
     }
 
+    pub fn key_folder(&self) -> Option<&KeyFolder> {
+        self.key_folder.as_ref()
+    }
+
     pub fn files(&self) -> Option<FileStore> {
         self.files.clone()
     }

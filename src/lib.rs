@@ -3,6 +3,7 @@
 //! The rooms and the one way that imports run are described in ARCHITECTURE.md.
 
 pub mod accounts;
+pub mod api;
 pub mod central;
 pub mod cli;
 pub mod config;

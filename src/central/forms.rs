@@ -3,21 +3,17 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use md5::{Digest, Md5};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use surveys::questionnaire::Questionnaire;
 use surveys::xlsform::Problem as FormProblem;
-use surveys::{xform, xlsform};
 
 use super::{Caller, Problem, in_project, moment};
-use crate::db::{self, Confirmation, Form, FormDraft, NewForm, PublishError, RuleKind};
+use crate::db::{self, Form, FormDraft, PublishError, RuleKind};
 use crate::intake::Receiver;
+use crate::jobs::form_drafts::{self, Kind, SentForm};
 use crate::people::Action;
-
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-const XLS: &str = "application/vnd.ms-excel";
 
 #[derive(Debug, Deserialize)]
 pub struct Place {
@@ -105,7 +101,7 @@ pub async fn create_form(
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
     // Told only to whoever may publish here.
-    let kind = Kind::of(&request);
+    let kind = kind_of(&request);
     let fallback = fallback_name(&request);
     let form =
         in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, caller, project| {
@@ -147,7 +143,7 @@ pub async fn create_draft(
     how: Query<How>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let kind = if body.is_empty() { None } else { Some(Kind::of(&request)) };
+    let kind = if body.is_empty() { None } else { Some(kind_of(&request)) };
     in_project(receiver, caller, place.project, Action::PublishForm, move |receiver, caller, project| {
         let published = receiver.field.read(|db| db.find_form(project.id, &place.form, None))?;
         let known = receiver.field.read(|db| db.find_form_draft(project.id, &place.form))?;
@@ -178,14 +174,7 @@ pub async fn create_draft(
                     )
                 })?;
                 let files = receiver.field.read(|db| db.list_form_files(form.id))?;
-                let read = ReadForm {
-                    form_id: form.form_id,
-                    version: form.version,
-                    title: form.title,
-                    xml: form.xml,
-                    workbook: form.workbook,
-                };
-                (read.into_draft(project.id, caller.user.id, now), files)
+                (SentForm::copy(form).into_draft(project.id, caller.user.id, now), files)
             }
         };
         receiver.field.transaction(|db| {
@@ -279,38 +268,16 @@ fn publish(
     draft: FormDraft,
     version: Option<&str>,
 ) -> Result<Form, Problem> {
-    let now = Utc::now();
-    let (xml, workbook) = match version.filter(|version| *version != draft.version) {
-        // The version stands in the bytes that tablets get, and in the workbook beside them.
-        Some(version) => with_version(&draft, version)?,
-        None => (draft.xml, draft.workbook),
-    };
-    let version = version.unwrap_or(&draft.version).to_owned();
-    receiver.field.transaction(|db| {
-        let confirmation = match &draft.confirmed {
-            Some((by, reason)) => db.find_user_by_number(*by)?.map(|user| Confirmation {
-                by: user.login,
-                reason: reason.clone(),
-            }),
-            None => None,
-        };
-        let new = NewForm {
-            project: draft.project,
-            form_id: draft.form_id.clone(),
-            version: version.clone(),
-            title: draft.title,
-            xml,
-            workbook,
-            files: db.list_form_draft_files(draft.project, &draft.form_id)?,
-            confirmation,
-        };
-        let form = db.publish_form(new, now).map_err(|error| match error {
+    let form_id = draft.form_id.clone();
+    let wanted = version.unwrap_or(&draft.version).to_owned();
+    form_drafts::publish(&receiver.field, draft, version, &caller.user.login, Utc::now()).map_err(|error| {
+        match error {
             PublishError::Vault(db::Error::Rule { kind: RuleKind::Unique, .. }) => Problem {
                 code: 409.6,
                 message: format!(
-                    "Phiên bản `{version}` đã được công bố; hãy đặt phiên bản khác. (This version was published already.)"
+                    "Phiên bản `{wanted}` đã được công bố; hãy đặt phiên bản khác. (This version was published already.)"
                 ),
-                details: Some(json!({ "xmlFormId": draft.form_id, "version": version })),
+                details: Some(json!({ "xmlFormId": form_id, "version": wanted })),
             },
             PublishError::Vault(error) => error.into(),
             PublishError::Unreadable(problems) => unreadable(&problems),
@@ -324,59 +291,22 @@ fn publish(
                 message: "Cần người thứ hai xác nhận lời của các câu này. (A second person must confirm this wording.)".into(),
                 details: Some(json!({ "reason": "wording_needs_confirmation", "error": told(&problems) })),
             },
-        })?;
-        db.delete_form_draft(draft.project, &draft.form_id)?;
-        let detail = json!({ "project": draft.project, "form": draft.form_id, "version": version, "hash": form.hash });
-        db.append_audit(&caller.user.login, "form published", &detail.to_string(), now)?;
-        Ok(form)
+        }
     })
 }
 
-/// The form under another version.
-fn with_version(draft: &FormDraft, version: &str) -> Result<(Vec<u8>, Option<Vec<u8>>), Problem> {
-    let mut questionnaire = match &draft.workbook {
-        Some(workbook) => xlsform::read(&file_name(workbook), workbook),
-        None => xform::read(&draft.xml),
-    }
-    .map_err(|problems| unreadable(&problems))?
-    .questionnaire;
-    questionnaire.settings.version = Some(version.to_owned());
-    let xml = written(&questionnaire)?;
-    let workbook = match &draft.workbook {
-        Some(_) => Some(xlsform::write(&questionnaire).map_err(|problems| unreadable(&problems))?),
-        None => None,
-    };
-    Ok((xml, workbook))
-}
-
-fn written(questionnaire: &Questionnaire) -> Result<Vec<u8>, Problem> {
-    xform::write(questionnaire).map(String::into_bytes).map_err(|problems| unreadable(&problems))
-}
-
 /// What a form is sent as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Xml,
-    Xlsx,
-    Xls,
-}
-
-impl Kind {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = header.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        match kind {
-            "application/xml" | "text/xml" => Ok(Self::Xml),
-            XLSX => Ok(Self::Xlsx),
-            XLS => Ok(Self::Xls),
-            other => Err(Problem::new(
-                400.8,
-                format!(
-                    "Không nhận loại tệp `{other}`; hãy gửi XForm (XML) hoặc sổ Excel. (Send an XForm or an Excel workbook.)"
-                ),
-            )),
-        }
-    }
+fn kind_of(request: &HttpRequest) -> Result<Kind, Problem> {
+    let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = header.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    Kind::of(kind).ok_or_else(|| {
+        Problem::new(
+            400.8,
+            format!(
+                "Không nhận loại tệp `{kind}`; hãy gửi XForm (XML) hoặc sổ Excel. (Send an XForm or an Excel workbook.)"
+            ),
+        )
+    })
 }
 
 /// The name that a workbook without a form id takes, percent-encoded in its header.
@@ -398,38 +328,9 @@ fn fallback_name(request: &HttpRequest) -> String {
     if name.is_empty() { "form".to_owned() } else { name }
 }
 
-struct ReadForm {
-    form_id: String,
-    version: String,
-    title: String,
-    xml: Vec<u8>,
-    workbook: Option<Vec<u8>>,
-}
-
-impl ReadForm {
-    fn into_draft(self, project: i64, made_by: i64, made_at: DateTime<Utc>) -> FormDraft {
-        FormDraft {
-            project,
-            form_id: self.form_id,
-            version: self.version,
-            title: self.title,
-            xml: self.xml,
-            workbook: self.workbook,
-            made_by,
-            made_at,
-            confirmed: None,
-        }
-    }
-}
-
-/// Reads what was sent. An XForm is served byte for byte as it came.
-fn read_form(kind: Kind, name: &str, body: &[u8], ignore_warnings: bool) -> Result<ReadForm, Problem> {
-    let read = match kind {
-        Kind::Xml => xform::read(body),
-        Kind::Xlsx => xlsform::read(&format!("{name}.xlsx"), body),
-        Kind::Xls => xlsform::read(&format!("{name}.xls"), body),
-    }
-    .map_err(|problems| unreadable(&problems))?;
+/// Reads what was sent.
+fn read_form(kind: Kind, name: &str, body: &[u8], ignore_warnings: bool) -> Result<SentForm, Problem> {
+    let read = form_drafts::read(kind, name, body).map_err(|problems| unreadable(&problems))?;
     if !read.warnings.is_empty() && !ignore_warnings && kind != Kind::Xml {
         let warnings: Vec<String> = read.warnings.iter().map(FormProblem::vietnamese).collect();
         return Err(Problem {
@@ -438,19 +339,7 @@ fn read_form(kind: Kind, name: &str, body: &[u8], ignore_warnings: bool) -> Resu
             details: Some(json!({ "warnings": { "xlsFormWarnings": warnings } })),
         });
     }
-    let settings = &read.questionnaire.settings;
-    Ok(ReadForm {
-        form_id: settings.form_id.clone(),
-        version: settings.version.clone().unwrap_or_default(),
-        title: settings.title.clone(),
-        xml: if kind == Kind::Xml { body.to_vec() } else { written(&read.questionnaire)? },
-        workbook: (kind != Kind::Xml).then(|| body.to_vec()),
-    })
-}
-
-/// Workbooks are kept as they came; the newer kind is a zip file.
-fn file_name(workbook: &[u8]) -> String {
-    if workbook.starts_with(b"PK") { "form.xlsx".to_owned() } else { "form.xls".to_owned() }
+    Ok(read)
 }
 
 fn unreadable(problems: &[FormProblem]) -> Problem {

@@ -1,14 +1,12 @@
 //! `langnghe grant`: records of a survey open to one person for a purpose, approved by another (protection.md rule 7).
 
-use chrono::{NaiveDate, TimeDelta, Utc};
+use anyhow::Context;
+use chrono::{NaiveDate, Utc};
 
 use super::user::{Installation, ask, secret_of};
 use crate::config::DataPlace;
 use crate::db::ProjectKind;
-use crate::people::{Action, Target, decide};
-
-/// Longest grant.
-const LONGEST: TimeDelta = TimeDelta::days(30);
+use crate::people::{GrantError, Target, check_approver, check_grant};
 
 /// Cấp quyền xem bản ghi · Grants
 #[derive(Debug, clap::Subcommand)]
@@ -50,29 +48,15 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         wave.kind.name()
     );
     let today = now.date_naive();
-    anyhow::ensure!(*until >= today, "--until {until} is past; give a day from {today} on");
-    anyhow::ensure!(
-        *until <= today + LONGEST,
-        "--until {until} is more than 30 days off; the last day allowed is {}",
-        today + LONGEST
-    );
     let purpose = purpose.trim();
     anyhow::ensure!(!purpose.is_empty(), "--purpose is empty; say what the records are opened for");
     let user = installation.accounts.find(login)?;
     let target = Target { project: Some(wave.id), organisation: wave.organisation.as_deref(), area: None };
-    let opener = crate::people::Person {
-        id: user.id,
-        role: user.role,
-        reach: user.reach.clone(),
-        second_factor: false,
-    };
-    decide(&opener, Action::OpenRecords, target)
-        .map_err(|why| anyhow::anyhow!("{login} may not open records: {why}"))?;
+    let opener = installation.accounts.find_person_of(login)?;
+    let opener = opener.with_context(|| format!("there is no account {login}; see `langnghe user list`"))?;
+    check_grant(&opener, target, *until, today)?;
     let second = installation.accounts.find(approver)?;
-    anyhow::ensure!(
-        second.id != user.id,
-        "--approver {approver}: nobody approves a grant to themselves; name another person"
-    );
+    anyhow::ensure!(second.id != user.id, "--approver {approver}: {}", GrantError::SamePerson);
     let password = match secret_of("LANGNGHE_APPROVER_PASSWORD") {
         Some(password) => password,
         None => ask(&format!("Mật khẩu của {approver} (password): "), "LANGNGHE_APPROVER_PASSWORD")?,
@@ -82,8 +66,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         None => ask(&format!("Mã xác thực của {approver} (code): "), "LANGNGHE_APPROVER_TOTP")?,
     };
     let person = installation.accounts.approve(approver, &password, &code, now)?;
-    decide(&person, Action::ApproveGrant, target)
-        .map_err(|why| anyhow::anyhow!("--approver {approver} may not approve: {why}"))?;
+    check_approver(&opener, &person, target)?;
     let grant = installation.field.transaction(|db| {
         let grant = db.create_grant(wave.id, user.id, person.id, purpose, *until, now)?;
         db.append_audit(

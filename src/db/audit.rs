@@ -99,6 +99,23 @@ impl FieldDb<'_> {
         Ok(into_entry(row, hash))
     }
 
+    /// Entries after one, the oldest first.
+    pub fn list_audit(&mut self, after: i64, most: i64) -> Result<Vec<AuditEntry>, Error> {
+        let rows: Vec<Row> = audit::table
+            .filter(audit::number.gt(after))
+            .order(audit::number)
+            .limit(most)
+            .select(Row::as_select())
+            .load(self.0)?;
+        rows.into_iter()
+            .map(|row| {
+                let hash = row.hash.as_slice().try_into();
+                let hash = hash.map_err(|_| Error::contradiction("a hash of the log"))?;
+                Ok(into_entry(row, hash))
+            })
+            .collect()
+    }
+
     /// The whole log, checked link by link; its last hash is the head.
     pub fn verify_audit(&mut self) -> Result<Vec<AuditEntry>, AuditError> {
         let rows: Vec<Row> =

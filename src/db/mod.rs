@@ -66,7 +66,7 @@ pub use records::{Page, Record, Sender};
 pub use reviews::{Comment, RecordName, Review};
 pub use sessions::Session;
 pub use settling::Settled;
-pub use snapshots::{Snapshot, SnapshotInterview};
+pub use snapshots::{Snapshot, SnapshotHead, SnapshotInterview};
 pub use submissions::{Standing, Submission, instance_name};
 pub use users::{NewUser, User};
 pub use vault::{AnswerDb, AnswerVault, FieldDb, FieldVault};

@@ -121,6 +121,14 @@ impl FieldDb<'_> {
         row.map(Row::into_project).transpose()
     }
 
+    pub fn rename_project(&mut self, id: i64, name: &str) -> Result<(), Error> {
+        let project = diesel::update(projects::table.find(id));
+        match project.set(projects::name.eq(name)).execute(self.0)? {
+            0 => Err(Error::Missing { what: format!("project {id}") }),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a project to an organisation.
     pub fn set_project_organisation(&mut self, id: i64, organisation: &str) -> Result<(), Error> {
         let project = diesel::update(projects::table.find(id));

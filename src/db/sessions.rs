@@ -48,6 +48,16 @@ impl FieldDb<'_> {
         }))
     }
 
+    /// Puts a session in the place of the one that a token opens. False where that one is gone already: of two that come
+    /// at once, one does it.
+    pub fn replace_session(&mut self, old: &str, token: &str, session: &Session) -> Result<bool, Error> {
+        if diesel::delete(sessions::table.find(hash(old))).execute(self.0)? == 0 {
+            return Ok(false);
+        }
+        self.create_session(token, session)?;
+        Ok(true)
+    }
+
     pub fn delete_session(&mut self, token: &str) -> Result<(), Error> {
         diesel::delete(sessions::table.find(hash(token))).execute(self.0)?;
         Ok(())

@@ -28,6 +28,15 @@ pub struct Snapshot {
     pub interviews: Vec<SnapshotInterview>,
 }
 
+/// What is known of a snapshot without the wave key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotHead {
+    pub number: i64,
+    pub early: bool,
+    pub unopened: i64,
+    pub taken_at: DateTime<Utc>,
+}
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = snapshots)]
 struct Row {
@@ -77,6 +86,24 @@ impl FieldDb<'_> {
                 })
             })
             .collect()
+    }
+
+    /// The same without the interviews, which only the wave key opens.
+    pub fn list_snapshot_heads(&mut self, project: i64) -> Result<Vec<SnapshotHead>, Error> {
+        let rows: Vec<(i64, bool, i64, NaiveDateTime)> = snapshots::table
+            .filter(snapshots::project.eq(project))
+            .order(snapshots::number)
+            .select((snapshots::number, snapshots::early, snapshots::unopened, snapshots::taken_at))
+            .load(self.0)?;
+        Ok(rows
+            .into_iter()
+            .map(|(number, early, unopened, taken_at)| SnapshotHead {
+                number,
+                early,
+                unopened,
+                taken_at: taken_at.and_utc(),
+            })
+            .collect())
     }
 
     /// Forgets a snapshot whose analysis file is replaced.

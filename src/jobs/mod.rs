@@ -10,6 +10,7 @@ pub mod cases;
 pub mod close;
 pub mod design;
 pub mod export;
+pub mod form_drafts;
 pub mod freeze;
 pub mod progress;
 pub mod quality;

@@ -13,6 +13,7 @@ use surveys::question_type::QuestionType;
 use surveys::submission::{self, AnswerValue};
 use uuid::Uuid;
 
+use crate::db::Case;
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::fieldwork::quality::{self, Check, Fact, Interview, Rate, SHORTEST_BATTERY};
 use crate::intake::Receiver;
@@ -53,11 +54,21 @@ pub struct CaseFact {
 
 /// Looks at all completed interviews of one form of a wave.
 pub fn check(receiver: &Receiver, project: i64, form_id: &str) -> anyhow::Result<Quality> {
-    let cases: HashMap<Uuid, String> = receiver
+    check_where(receiver, project, form_id, |_| true)
+}
+
+/// Looks at the completed interviews of the dwellings that somebody is in charge of.
+pub fn check_where(
+    receiver: &Receiver,
+    project: i64,
+    form_id: &str,
+    in_charge: impl Fn(&Case) -> bool,
+) -> anyhow::Result<Quality> {
+    let cases: HashMap<Uuid, Option<String>> = receiver
         .field
         .read(|db| db.list_cases(project))?
         .into_iter()
-        .map(|case| (case.id, case.village))
+        .map(|case| (case.id, in_charge(&case).then_some(case.village)))
         .collect();
     let people: HashMap<Uuid, String> = receiver
         .field
@@ -80,12 +91,13 @@ pub fn check(receiver: &Receiver, project: i64, form_id: &str) -> anyhow::Result
         if disposition.class() != Class::Interview {
             continue;
         }
+        let village = cases.get(&visit.case).ok_or_else(|| anyhow!("an interview belongs to no case"))?;
+        let Some(village) = village else { continue };
         let form = receiver.read_form(project, form_id, &submission.form_version)?;
         questions.add(&Codebook::of(&form.questionnaire));
         let xml = halves::join(&submission.xml, &one.answer.xml)
             .context("the two halves of an interview do not fit")?;
         let read = submission::read(&form.compiled, &xml).context("a stored interview cannot be read")?;
-        let village = cases.get(&visit.case).ok_or_else(|| anyhow!("an interview belongs to no case"))?;
         let enumerator = submission.app_user.and_then(|id| people.get(&id)).cloned().unwrap_or_default();
         let mut interview = Interview {
             enumerator: enumerators.number(&enumerator),

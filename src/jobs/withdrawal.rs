@@ -56,12 +56,11 @@ pub fn withdraw(
         "wave {project} is {}: its records name nobody any more and none can be found to withdraw",
         wave.state.name()
     );
-    let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-    let code = code.to_ascii_lowercase();
-    anyhow::ensure!(
-        code.len() == LETTERS && code.chars().all(|c| c.is_ascii_hexdigit()),
-        "a receipt code has {LETTERS} letters from 0-9 and a-f, in groups of four; read it again from the consent card"
-    );
+    let code = read_code(code).ok_or_else(|| {
+        anyhow!(
+            "a receipt code has {LETTERS} letters from 0-9 and a-f, in groups of four; read it again from the consent card"
+        )
+    })?;
     let key = receiver.key(project)?;
     let mut chains = Vec::new();
     let mut found = None;
@@ -84,6 +83,64 @@ pub fn withdraw(
     let detail = serde_json::json!({ "project": project });
     receiver.field.transaction(|db| db.append_audit(who, "interview withdrawn", &detail.to_string(), now))?;
     Ok(Withdrawn::Gone { files })
+}
+
+/// The letters of a code as somebody typed it; `None` where they are none.
+fn read_code(typed: &str) -> Option<String> {
+    let code: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    let is_code = code.len() == LETTERS && code.chars().all(|c| c.is_ascii_hexdigit());
+    is_code.then(|| code.to_ascii_lowercase())
+}
+
+/// What a respondent is told who typed a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// As [`Withdrawn::Gone`].
+    Gone {
+        files: Vec<String>,
+    },
+    NotHere,
+    NoCode,
+    /// No survey is open: closed ones name nobody any more.
+    NothingOpen,
+}
+
+/// Withdraws the interview of a code that a respondent typed, in whichever open survey it is. Every open survey is looked
+/// through for a code in every case, so that time does not tell in which one it was.
+///
+/// Errors: a survey that could not be looked through, where the code was in no other.
+pub fn withdraw_typed(
+    receiver: &Receiver,
+    keys: &KeyFolder,
+    typed: &str,
+    who: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Told> {
+    let mut waves = receiver.field.read(|db| db.list_projects())?;
+    waves.retain(|wave| wave.kind == ProjectKind::Survey && wave.state == ProjectState::Open);
+    if waves.is_empty() {
+        return Ok(Told::NothingOpen);
+    }
+    if read_code(typed).is_none() {
+        return Ok(Told::NoCode);
+    }
+    let mut told = Told::NotHere;
+    let mut failed = None;
+    for wave in waves {
+        // A wave that never had a key never took an interview.
+        if receiver.key(wave.id).is_err() && !keys.has(wave.id) {
+            continue;
+        }
+        match withdraw(receiver, keys, wave.id, typed, who, now) {
+            Ok(Withdrawn::Gone { files }) => told = Told::Gone { files },
+            Ok(Withdrawn::NotHere) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    match (told, failed) {
+        (Told::NotHere, Some(error)) => Err(error),
+        (told, _) => Ok(told),
+    }
 }
 
 /// Withdraws again what was withdrawn before: a backup that was restored may have brought it back. Answers the files to

@@ -201,6 +201,18 @@ impl KeyFolder {
         if path.exists() { load_custodian_public(&path).map(Some) } else { Ok(None) }
     }
 
+    /// The public half of a wave's tablet key.
+    pub fn tablet(&self, wave: i64) -> Result<Option<CustodianPublic>, KeyFolderError> {
+        let path = self.path.join(format!("tablet-{wave}.pub"));
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path)
+            .map_err(|source| KeyFolderError::Folder { path: path.clone(), source })?;
+        let key = CustodianPublic::from_text(text.trim()).map_err(|_| KeyFolderError::NotAKey { path })?;
+        Ok(Some(key))
+    }
+
     /// The installation's own key, which seals second factors; made at the first call.
     pub fn installation(&self) -> Result<WaveKey, KeyFolderError> {
         const INSTALLATION: i64 = 0;

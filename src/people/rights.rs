@@ -185,6 +185,15 @@ pub fn decide(person: &Person, action: Action, target: Target<'_>) -> Result<(),
     Ok(())
 }
 
+/// Decides whether a person keeps an account with this reach: whoever belongs to an organisation keeps its people alone.
+pub fn decide_account(person: &Person, reach: &Reach) -> Result<(), Refusal> {
+    decide(person, Action::ManageUsers, Target::default())?;
+    match &person.reach.organisation {
+        Some(own) if reach.organisation.as_ref() != Some(own) => Err(Refusal::Project),
+        _ => Ok(()),
+    }
+}
+
 /// Whether `area` lies in the subtree of `root`, each on its own day.
 ///
 /// A unit younger than the root (after a merger) lies in it when all the units that became it did; where only some of

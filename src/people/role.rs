@@ -1,8 +1,11 @@
 //! The roles of people who sign in, and what each role may do at all.
 
+use serde::Deserialize;
+
 use super::rights::Action;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     Administrator,
     Designer,
@@ -128,6 +131,7 @@ mod tests {
     fn every_role_comes_back_from_its_name() {
         for role in Role::ALL {
             assert_eq!(Role::from_name(role.name()), Some(role));
+            assert_eq!(serde_json::from_value::<Role>(role.name().into()).ok(), Some(role));
         }
         assert_eq!(Role::from_name("Administrator"), None);
     }

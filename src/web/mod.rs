@@ -13,6 +13,7 @@ use chrono::{TimeDelta, Utc};
 use rustls::ServerConfig;
 
 use crate::accounts::Accounts;
+use crate::api;
 use crate::central;
 use crate::intake::Receiver;
 use crate::openrosa;
@@ -21,10 +22,14 @@ mod health;
 mod metrics;
 mod pages;
 pub mod tls;
+mod withdrawal;
 
 /// Folder of finished pages and files, where there is one.
 #[derive(Clone, Debug)]
 pub struct Site(pub Option<PathBuf>);
+
+/// What an answer may load or do in a browser unless its page says more.
+const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Why the server did not start or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -113,28 +118,40 @@ pub fn start(
                 }
             });
             let counted = Data::new(metrics::Metrics::default());
+            let limits = Data::new(api::Limits::default());
             let strict = tls.is_some();
             let server = HttpServer::new(move || {
                 let headers = DefaultHeaders::new()
                     .add(("X-Content-Type-Options", "nosniff"))
                     .add(("Referrer-Policy", "no-referrer"))
-                    .add(("X-Frame-Options", "DENY"));
+                    .add(("X-Frame-Options", "DENY"))
+                    // A page that needs more says so itself.
+                    .add(("Content-Security-Policy", NOTHING))
+                    .add(("Cross-Origin-Opener-Policy", "same-origin"))
+                    .add(("Cross-Origin-Resource-Policy", "same-origin"));
                 let headers = match strict {
                     true => headers.add(("Strict-Transport-Security", "max-age=31536000")),
                     false => headers,
                 };
                 App::new()
                     .app_data(counted.clone())
+                    .app_data(limits.clone())
                     .app_data(receiver.clone())
                     .app_data(Data::new(accounts.clone()))
                     .app_data(Data::new(site.clone()))
                     .wrap(headers)
                     .wrap(from_fn(metrics::count))
                     .service(openrosa::routes())
+                    .service(api::routes())
                     .configure(central::routes)
                     .route("/healthz", web::get().to(health::alive))
                     .route("/readyz", web::get().to(health::ready))
                     .route("/metrics", web::get().to(metrics::list_metrics))
+                    .service(
+                        web::resource(withdrawal::PATH)
+                            .route(web::get().to(withdrawal::find_page))
+                            .route(web::post().to(withdrawal::withdraw)),
+                    )
                     .route("/", web::get().to(pages::find_index))
                     .route("/{path:.*}", web::get().to(pages::find_page))
             })

@@ -17,6 +17,9 @@ const KINDS: [(&str, &str); 6] = [
     ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 ];
 
+/// What these pages may load: their own style, and pictures of this server.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; form-action 'none'; frame-ancestors 'none'";
+
 pub async fn find_index(site: Data<Site>) -> HttpResponse {
     serve(&site, "index.html").await
 }
@@ -32,10 +35,7 @@ async fn serve(site: &Site, path: &str) -> HttpResponse {
     match web::block(move || std::fs::read(file)).await {
         Ok(Ok(bytes)) => HttpResponse::Ok()
             .content_type(kind)
-            .insert_header((
-                "Content-Security-Policy",
-                "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; form-action 'none'; frame-ancestors 'none'",
-            ))
+            .insert_header(("Content-Security-Policy", POLICY))
             .body(bytes),
         _ => not_found(),
     }
@@ -54,7 +54,9 @@ fn locate(folder: &Path, path: &str) -> Option<(PathBuf, &'static str)> {
 }
 
 fn not_found() -> HttpResponse {
-    HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(
+    let mut response = HttpResponse::NotFound();
+    response.insert_header(("Content-Security-Policy", POLICY));
+    response.content_type("text/html; charset=utf-8").body(
         "<!doctype html><html lang=\"vi\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Không có trang này</title><body style=\"font:1.1rem/1.5 sans-serif;max-width:36rem;margin:3rem auto;padding:0 1rem\"><h1>Không có trang này</h1><p>Địa chỉ có thể đã gõ nhầm. <a href=\"/\">Về trang đầu</a>.</p><p lang=\"en\">There is no such page. Go back to the <a href=\"/\">first page</a>.</p>",
     )
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of src/ and which other rooms each may use.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("config", &[]),
     ("keys", &[]),
     ("fieldwork", &[]),
@@ -16,7 +16,8 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("jobs", &["intake", "db", "fieldwork", "keys"]),
     ("openrosa", &["intake", "files", "db", "fieldwork", "jobs", "keys", "config"]),
     ("central", &["accounts", "files", "intake", "keys", "people", "db", "fieldwork", "jobs", "config"]),
-    ("web", &["accounts", "central", "intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
+    ("api", &["accounts", "files", "intake", "keys", "people", "db", "fieldwork", "jobs", "config"]),
+    ("web", &["accounts", "api", "central", "intake", "openrosa", "db", "fieldwork", "jobs", "config"]),
     ("demo", &["accounts", "files", "intake", "web", "db", "fieldwork", "jobs", "keys", "config"]),
     (
         "cli",
@@ -39,10 +40,11 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only some rooms may import: library, the folders or files that may.
-const LIBRARIES: [(&str, &[&str]); 4] = [
+const LIBRARIES: [(&str, &[&str]); 5] = [
     ("diesel", &["src/db/"]),
     ("diesel_migrations", &["src/db/"]),
-    ("actix_web", &["src/web/", "src/openrosa/", "src/central/"]),
+    ("actix_web", &["src/web/", "src/openrosa/", "src/central/", "src/api/"]),
+    ("utoipa", &["src/api/"]),
     ("polars", &["analysis/src/table/"]),
 ];
 

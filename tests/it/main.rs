@@ -1,6 +1,10 @@
 //! What the program promises, asked through its public doors. One binary, so that it is linked once.
 
 mod analysis_file;
+mod api;
+mod api_forms;
+mod api_people;
+mod api_rights;
 mod backup;
 mod bad_input;
 mod central;
@@ -22,8 +26,10 @@ mod quality;
 mod report;
 mod rights;
 mod sample_pages;
+mod schemathesis;
 mod serving;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;
 mod wave;
+mod withdrawal_page;

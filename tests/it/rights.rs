@@ -181,7 +181,7 @@ pub struct House {
     pub accounts: Accounts,
     pub field: FieldVault,
     pub own: i64,
-    other: i64,
+    pub other: i64,
     /// Keys and files.
     pub folder: TemporaryFolder,
     _place: Option<Place>,
