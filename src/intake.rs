@@ -19,8 +19,8 @@ use crate::db::{
     NewAttachment, Outcome, ProjectKind, ProjectState, Sender, Stored, StoredInterview,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
-use crate::files::{FileStore, Written};
-use crate::keys::{self, KeyFolder, WaveKey};
+use crate::files::{FileStore, FilesError, Written};
+use crate::keys::{self, KeyFolder, PublicBundle, WaveKey};
 
 /// Why a submission was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -301,6 +301,42 @@ impl Receiver {
         Ok(key)
     }
 
+    /// The public halves of a wave's custodian. Only the demo's wave has none.
+    pub fn custodian(&self, project: i64) -> Result<Option<PublicBundle>, IntakeError> {
+        let folder = self.key_folder.as_ref();
+        let custodian = folder.map(|folder| folder.custodian(project)).transpose();
+        Ok(custodian.map_err(|error| IntakeError::Unavailable(error.to_string()))?.flatten())
+    }
+
+    /// The bytes of a stored file, for work outside the server's own threads.
+    pub fn read_file(&self, key: Arc<WaveKey>, file: &str) -> Result<Vec<u8>, FilesError> {
+        self.with_store(async |store| store.read(key, file).await)
+    }
+
+    /// Removes stored files; those that are gone already are no error.
+    pub fn remove_files(&self, files: &[String]) -> Result<(), FilesError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.with_store(async |store| {
+            for file in files {
+                store.remove(file).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Waits for the place of files, which may be a bucket.
+    fn with_store<T>(
+        &self,
+        work: impl AsyncFnOnce(&FileStore) -> Result<T, FilesError>,
+    ) -> Result<T, FilesError> {
+        let gone = |reason: String| FilesError::Place { place: "--files".to_owned(), reason };
+        let store = self.files.as_ref().ok_or_else(|| gone("no place for files is open".to_owned()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| gone(error.to_string()))?.block_on(work(store))
+    }
+
     /// The instance id of a submission, given or made.
     pub fn instance_id(&self, project: i64, xml: &[u8]) -> Result<String, IntakeError> {
         let head = submission::head(xml).map_err(|e| IntakeError::Unreadable(e.to_string()))?;
@@ -500,10 +536,7 @@ impl Receiver {
         if form.compiled.sealed_groups().next().is_none() {
             return Ok(None);
         }
-        let unavailable = |error: keys::KeyFolderError| IntakeError::Unavailable(error.to_string());
-        let folder = self.key_folder.as_ref();
-        let custodian = folder.map(|folder| folder.custodian(project)).transpose().map_err(unavailable)?;
-        let Some(custodian) = custodian.flatten() else { return Ok(None) };
+        let Some(custodian) = self.custodian(project)? else { return Ok(None) };
         // Blocks of an edit are tied to the first version of the interview.
         let first = match &head.deprecated_id {
             Some(original) => {
@@ -514,7 +547,7 @@ impl Receiver {
             }
             None => instance_id.to_owned(),
         };
-        keys::seal_plain_blocks(&form.compiled, xml, &first, &custodian)
+        keys::seal_plain_blocks(&form.compiled, xml, &first, &custodian.blocks)
             .map_err(|error| IntakeError::Unavailable(error.to_string()))
     }
 
@@ -529,7 +562,7 @@ impl Receiver {
 
     /// The visit that a survey's submission reports, and the coarse area its answers may carry. Both come from the
     /// field nodes `village`, `household`, `attempt`, `disposition`; a form without them has neither.
-    fn find_case(
+    pub fn find_case(
         &self,
         project: i64,
         form: &ReadForm,

@@ -14,13 +14,14 @@ use super::key::passphrase;
 use super::user::{Installation, ask, secret_of};
 use crate::config::{DATA, DataPlace};
 use crate::db::{AnswerVault, Project, ProjectKind, ProjectState};
+use crate::files::FileStore;
 use crate::intake::{Receiver, Ties};
 use crate::jobs::analysis_files::AnalysisFiles;
 use crate::jobs::cases::{SampleColumns, cases_of, types_of};
 use crate::jobs::freeze::{self, TooNear};
 use crate::jobs::withdrawal::{self, Withdrawn};
 use crate::jobs::{close, design};
-use crate::keys::{CustodianPrivate, KeyFolder, Passphrase, load_custodian};
+use crate::keys::{Bundle, KeyFolder, Passphrase, load_custodian};
 
 /// Đợt khảo sát: thiết kế, mẫu, khóa sổ, đóng · A wave from its design to its closing
 #[derive(Debug, clap::Subcommand)]
@@ -156,8 +157,10 @@ impl House {
         {
             keys = keys.with_passphrase(passphrase);
         }
+        let files = FileStore::open(&place.files_url(&folder))?;
         let receiver = Receiver::new(installation.field.clone(), answers, HashMap::new(), Ties::Random)
-            .with_key_folder(keys.clone());
+            .with_key_folder(keys.clone())
+            .with_files(files);
         Ok(Self { installation, receiver, keys, folder })
     }
 
@@ -318,7 +321,7 @@ fn make_cases(args: &CasesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn custodian(file: Option<&Path>) -> anyhow::Result<Option<CustodianPrivate>> {
+pub(super) fn custodian(file: Option<&Path>) -> anyhow::Result<Option<Bundle>> {
     const OWN: &str = "LANGNGHE_CUSTODIAN_PASSPHRASE";
     let Some(file) = file else { return Ok(None) };
     let own = match secret_of(OWN) {
@@ -377,11 +380,17 @@ fn freeze_wave(args: &FreezeArgs) -> anyhow::Result<()> {
     if args.early {
         say!("giữ lại {} phỏng vấn gần nhất (the latest are held back)", frozen.held_back);
     }
-    if frozen.unopened > 0 {
+    for left in &frozen.left_out {
+        eprintln!("langnghe: warning: {}: không mở được, không có trong tệp (left out): {}", left.instance_id, left.why);
+    }
+    if !frozen.left_out.is_empty() {
+        eprintln!("langnghe: warning: bỏ ra {} phỏng vấn không mở được (interviews left out)", frozen.left_out.len());
+    }
+    let closed = frozen.unopened - frozen.left_out.len();
+    if closed > 0 {
         eprintln!(
-            "langnghe: warning: {} phỏng vấn có phần niêm phong chưa mở, câu trả lời ở đó để trống; thêm --custodian-key \
-             (their sealed answers are missing)",
-            frozen.unopened
+            "langnghe: warning: {closed} phỏng vấn có phần niêm phong chưa mở, câu trả lời ở đó để trống; thêm \
+             --custodian-key (their sealed answers are missing)"
         );
     }
     if frozen.unworked > 0 {
@@ -420,12 +429,10 @@ fn close_wave(args: &CloseArgs) -> anyhow::Result<()> {
         );
     }
     let custodian = custodian(args.custodian_key.as_deref())?;
-    let files = files_folder(&args.place, &house.folder);
     let options = close::Options {
         custodian: custodian.as_ref(),
         without_sealed: args.without_sealed,
         too_near: too_near(args.replace),
-        files: &files,
         who: house.installation.who(),
         now: Utc::now(),
     };
@@ -438,29 +445,12 @@ fn close_wave(args: &CloseArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder of files that came with submissions.
-fn files_folder(place: &DataPlace, folder: &Path) -> PathBuf {
-    match place.files.as_deref() {
-        Some(url) => PathBuf::from(url.strip_prefix("file://").unwrap_or(url)),
-        None => folder.join("files"),
-    }
-}
-
 fn withdraw(wave: i64, code: &str, place: &DataPlace) -> anyhow::Result<()> {
     let house = House::open(place)?;
     let who = house.installation.who();
     match withdrawal::withdraw(&house.receiver, &house.keys, wave, code, who, Utc::now())? {
         Withdrawn::Gone { files } => {
-            let folder = files_folder(place, &house.folder);
-            for file in files {
-                let path = folder.join(&file);
-                match std::fs::remove_file(&path) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        anyhow::bail!("{}: cannot be removed ({e}); remove it by hand", path.display())
-                    }
-                    _ => {}
-                }
-            }
+            house.receiver.remove_files(&files)?;
             say!(
                 "Đã rút phiếu và xóa mọi câu trả lời. (The interview is withdrawn and its answers are deleted.)"
             );

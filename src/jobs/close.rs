@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use analysis::table::{Column, Table};
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,7 +14,7 @@ use super::analysis_files::AnalysisFiles;
 use super::freeze::{self, TooNear};
 use crate::db::{Case, FormState, ProjectKind, ProjectState};
 use crate::intake::Receiver;
-use crate::keys::{CustodianPrivate, KeyFolder};
+use crate::keys::{Bundle, KeyFolder};
 
 /// Final dispositions by stratum: stays.
 pub const DISPOSITIONS: &str = "closing/dispositions.csv";
@@ -29,12 +27,10 @@ const FACTS: &str = "closing/facts.json";
 
 /// How a wave is closed.
 pub struct Options<'a> {
-    pub custodian: Option<&'a CustodianPrivate>,
+    pub custodian: Option<&'a Bundle>,
     /// The answers of sealed blocks are given up, because nobody has the custodian's key any more.
     pub without_sealed: bool,
     pub too_near: TooNear,
-    /// Folder of files that came with submissions.
-    pub files: &'a Path,
     pub who: &'a str,
     pub now: DateTime<Utc>,
 }
@@ -96,9 +92,7 @@ pub fn close(
     // The keys first: without them everything else is noise already.
     keys.destroy_wave(project)?;
     receiver.forget_key(project);
-    for file in &facts.files {
-        remove_file(&options.files.join(file))?;
-    }
+    receiver.remove_files(&facts.files).context("close again when the files can be removed")?;
     field.transaction(|db| db.destroy_wave(project))?;
     receiver.answers.transaction(|db| db.destroy_wave(project))?;
     field.clean()?;
@@ -241,15 +235,6 @@ fn villages(cases: &[Case]) -> anyhow::Result<String> {
         ("probability", Column::Number(drawn.values().map(|case| case.probability_1).collect())),
     ])?;
     Ok(table.to_csv())
-}
-
-fn remove_file(path: &PathBuf) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(anyhow!("{}: cannot be removed ({e}); close again when it can", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Seconds east of UTC.
