@@ -296,9 +296,29 @@ impl Receiver {
             IntakeError::Unavailable(format!("the server does not hold the key of wave {project}: {why}"))
         };
         let folder = self.key_folder.as_ref().ok_or_else(|| missing("give it with --keys".into()))?;
-        let key = Arc::new(folder.load(project).map_err(|error| missing(error.to_string()))?);
+        let key = match folder.load(project) {
+            Ok(key) => Arc::new(key),
+            Err(_) if self.is_closed(project)? => {
+                return Err(IntakeError::ClosedForm { form: format!("của đợt {project}") });
+            }
+            Err(error) => return Err(missing(error.to_string())),
+        };
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(project, Arc::clone(&key));
         Ok(key)
+    }
+
+    fn is_closed(&self, project: i64) -> Result<bool, IntakeError> {
+        let wave = self.field.read(|db| db.find_project(project))?;
+        Ok(wave.is_some_and(|wave| wave.state == ProjectState::Closed))
+    }
+
+    /// The key that a submission is stored under; of a closed wave there is none, and what comes is counted.
+    pub fn key_for_submission(&self, project: i64) -> Result<Arc<WaveKey>, IntakeError> {
+        let key = self.key(project);
+        if let Err(IntakeError::ClosedForm { .. }) = key {
+            self.count_late(project)?;
+        }
+        key
     }
 
     /// The public halves of a wave's custodian. Only the demo's wave has none.

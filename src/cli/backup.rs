@@ -187,7 +187,9 @@ fn recipient(text: &str, option: &str) -> anyhow::Result<Recipient> {
     if keys::is_custodian(file) {
         let bundle = keys::load_custodian_public(file)?;
         return bundle.backups.with_context(|| {
-            format!("{option} {text}: this bundle has no `age` key; make a new one with `langnghe key custodian`")
+            format!(
+                "{option} {text}: this bundle has no `age` key; make a new one with `langnghe key custodian`"
+            )
         });
     }
     text.trim().parse().map_err(|reason| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use analysis::table::{Table, Types};
 use anyhow::Context;
-use chrono::{NaiveDate, Utc};
+use chrono::{NaiveDate, TimeDelta, Utc};
 use surveys::areas::AreaTree;
 use surveys::codebook::Codebook;
 
@@ -41,6 +41,16 @@ pub enum Command {
     /// Đóng đợt, hủy khóa · Freeze, then destroy the keys and everything that ties answers to dwellings
     #[command(after_help = "Example: langnghe wave close 1 --custodian-key custodian-2026")]
     Close(CloseArgs),
+    /// Ngày tự đóng · The day on which the server closes the wave by itself; it can be brought forward, never put off
+    #[command(after_help = "Example: langnghe wave close-on 1 2027-03-31")]
+    CloseOn {
+        #[arg(value_name = "ID")]
+        wave: i64,
+        #[arg(value_name = "DATE")]
+        day: NaiveDate,
+        #[command(flatten)]
+        place: DataPlace,
+    },
     /// Rút phiếu · Withdraw the interview that a receipt code belongs to, while the wave is open
     #[command(after_help = "Example: langnghe wave withdraw 1 \"3f9a 07c2 b16d e840\"")]
     Withdraw {
@@ -169,12 +179,16 @@ impl House {
     }
 }
 
+/// How long `wave close` waits for running servers to destroy their copies and confirm it.
+const WAIT: TimeDelta = TimeDelta::seconds(30);
+
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Design(args) => give_design(args),
         Command::Cases(args) => make_cases(args),
         Command::Freeze(args) => freeze_wave(args),
         Command::Close(args) => close_wave(args),
+        Command::CloseOn { wave, day, place } => close_on(*wave, *day, place),
         Command::Withdraw { wave, code, place } => withdraw(*wave, code, place),
     }
 }
@@ -381,10 +395,16 @@ fn freeze_wave(args: &FreezeArgs) -> anyhow::Result<()> {
         say!("giữ lại {} phỏng vấn gần nhất (the latest are held back)", frozen.held_back);
     }
     for left in &frozen.left_out {
-        eprintln!("langnghe: warning: {}: không mở được, không có trong tệp (left out): {}", left.instance_id, left.why);
+        eprintln!(
+            "langnghe: warning: {}: không mở được, không có trong tệp (left out): {}",
+            left.instance_id, left.why
+        );
     }
     if !frozen.left_out.is_empty() {
-        eprintln!("langnghe: warning: bỏ ra {} phỏng vấn không mở được (interviews left out)", frozen.left_out.len());
+        eprintln!(
+            "langnghe: warning: bỏ ra {} phỏng vấn không mở được (interviews left out)",
+            frozen.left_out.len()
+        );
     }
     let closed = frozen.unopened - frozen.left_out.len();
     if closed > 0 {
@@ -432,6 +452,7 @@ fn close_wave(args: &CloseArgs) -> anyhow::Result<()> {
     let options = close::Options {
         custodian: custodian.as_ref(),
         without_sealed: args.without_sealed,
+        wait: WAIT,
         too_near: too_near(args.replace),
         who: house.installation.who(),
         now: Utc::now(),
@@ -442,6 +463,24 @@ fn close_wave(args: &CloseArgs) -> anyhow::Result<()> {
     super::write_output(Some(&output), certificate.as_bytes())?;
     super::write_output(None, certificate.as_bytes())?;
     eprintln!("langnghe: {}", output.display());
+    Ok(())
+}
+
+fn close_on(wave: i64, day: NaiveDate, place: &DataPlace) -> anyhow::Result<()> {
+    let installation = Installation::open(place)?;
+    open_survey(&installation, wave)?;
+    let now = Utc::now();
+    anyhow::ensure!(
+        day > now.date_naive(),
+        "{day} is past; give a day to come, or close now: langnghe wave close {wave}"
+    );
+    let holds = installation.field.transaction(|db| db.close_on(wave, day, now))?;
+    installation.log("closing day set", serde_json::json!({ "project": wave, "close_on": holds }))?;
+    anyhow::ensure!(
+        holds == day,
+        "ngày đóng vẫn là {holds}: chỉ có thể đưa sớm lên (the closing day stays {holds}: it can only be brought forward)"
+    );
+    say!("đợt {wave} tự đóng ngày {holds} (the server closes the wave on this day)");
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub const GOES: [(&str, &str); 12] = [
 ];
 
 /// Tables of the field vault that keep their rows: what the wave was, who may do what, the log.
-pub const STAYS: [&str; 17] = [
+pub const STAYS: [&str; 20] = [
     "__diesel_schema_migrations",
     "vault",
     "projects",
@@ -44,6 +44,9 @@ pub const STAYS: [&str; 17] = [
     "grants",
     "documents",
     "backups",
+    "servers",
+    "closing_confirmations",
+    "closing_days",
     "audit",
 ];
 

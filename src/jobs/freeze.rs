@@ -20,7 +20,8 @@ use super::analysis_files::AnalysisFiles;
 use super::cases::{design_of, released};
 use super::design;
 use crate::db::{
-    Case, CaseStatus, CaseVisit, FormState, ProjectState, Snapshot, SnapshotInterview, Standing, Submission as Stored,
+    Case, CaseStatus, CaseVisit, FormState, ProjectState, Snapshot, SnapshotInterview, Standing,
+    Submission as Stored,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::files::FilesError;
@@ -49,6 +50,8 @@ pub struct Frozen {
     /// keys open stayed closed; those that were left out are among them.
     pub unopened: usize,
     pub left_out: Vec<LeftOut>,
+    /// Interviews that a device encrypted and that stayed closed, for want of the custodian's key.
+    pub closed: usize,
     /// Issued cases that nobody worked on; they are in the file as of unknown eligibility.
     pub unworked: usize,
     /// Earlier snapshots that this one is too near to: their figures and this one's must not both go out.
@@ -226,10 +229,10 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
     }
     let interviews: Vec<SnapshotInterview> =
         joined.iter().filter(|one| one.record.answers.is_some()).map(Joined::interview).collect();
-    anyhow::ensure!(
-        !interviews.is_empty(),
-        "wave {project} has no interview yet; there is nothing to freeze"
-    );
+    let unopened = joined.iter().filter(|one| one.unopened).count() + closed + left_out.len();
+    if interviews.is_empty() {
+        return Err(NothingToFreeze { project, unopened }.into());
+    }
     let key = receiver.key(project)?;
     let known = field.read(|db| db.list_snapshots(project, &key))?;
     let next = of_disclosure(&interviews);
@@ -241,7 +244,6 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
         })
         .collect();
     let number = known.last().map_or(0, |last| last.number) + 1;
-    let unopened = joined.iter().filter(|one| one.unopened).count() + closed + left_out.len();
     let villages: BTreeSet<&String> = joined.iter().map(|one| &one.village).collect();
     let name = if form.workbook.as_deref().is_some_and(|bytes| bytes.starts_with(b"PK")) {
         "questionnaire.xlsx"
@@ -290,6 +292,7 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
         held_back: all - count,
         unopened,
         left_out,
+        closed,
         unworked,
         too_near,
     })
@@ -320,6 +323,16 @@ pub enum TooNear {
     Refuse,
     /// No figure of the earlier one went out: its analysis file is destroyed.
     Replace,
+    /// Nobody is there to decide: the earlier one stays the last.
+    KeepEarlier,
+}
+
+/// A wave without any interview that opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("wave {project} has no interview that opens ({unopened} stay closed); there is nothing to freeze")]
+pub struct NothingToFreeze {
+    pub project: i64,
+    pub unopened: usize,
 }
 
 /// Writes a frozen wave down: the analysis file sealed to the analysts' key, then the snapshot and the log.
@@ -332,7 +345,9 @@ pub fn keep(
     who: &str,
 ) -> anyhow::Result<PathBuf> {
     let project = frozen.file.about.project;
-    if let (Some((number, error)), TooNear::Refuse) = (frozen.too_near.first(), too_near) {
+    if let (Some((number, error)), TooNear::Refuse | TooNear::KeepEarlier) =
+        (frozen.too_near.first(), too_near)
+    {
         anyhow::bail!(
             "snapshot {number} and this one: {error}. If no figure of snapshot {number} was released, --replace destroys \
              it and keeps this one"
@@ -427,7 +442,8 @@ fn open(
     custodian: Option<&Bundle>,
 ) -> anyhow::Result<Opening> {
     let form = receiver.read_form(project, &stored.form_id, &stored.form_version)?;
-    let mut xml = halves::join(&stored.xml, answer_half).context("the two halves of an interview do not fit")?;
+    let mut xml =
+        halves::join(&stored.xml, answer_half).context("the two halves of an interview do not fit")?;
     let mut visit = stored.visit.clone();
     if visit.is_none() {
         let Some(key) = custodian.and_then(|custodian| custodian.forms.as_ref()) else {
@@ -446,7 +462,8 @@ fn open(
     let Some(visit) = visit else {
         return Ok(Opening::LeftOut("its dwelling is not in the sample".to_owned()));
     };
-    let (xml, unopened) = match open_sealed(&form, stored, xml, custodian.map(|custodian| &custodian.blocks)) {
+    let (xml, unopened) = match open_sealed(&form, stored, xml, custodian.map(|custodian| &custodian.blocks))
+    {
         Ok(opened) => opened,
         Err(error) => return Ok(Opening::LeftOut(format!("{error:#}"))),
     };

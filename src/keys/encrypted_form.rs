@@ -29,7 +29,9 @@ const ENDING: &str = ".enc";
 pub enum EncryptedFormError {
     #[error("it was encrypted to another custodian's key, or its key is damaged")]
     AnotherKey,
-    #[error("its file {file} has not arrived or is damaged on the server; send the interview again from its device")]
+    #[error(
+        "its file {file} has not arrived or is damaged on the server; send the interview again from its device"
+    )]
     MissingFile { file: String },
     #[error("its file {file} is damaged")]
     DamagedFile { file: String },
@@ -97,7 +99,8 @@ impl FormsPrivate {
         let bytes: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(bytes).map_err(|_| EncryptedFormError::AnotherKey)?;
         let as_collect = self.0.decrypt(Oaep::<Sha256>::new(), &bytes);
-        let opened = as_collect.or_else(|_| self.0.decrypt(Oaep::<Sha256, Sha1>::new_with_mgf_hash(), &bytes));
+        let opened =
+            as_collect.or_else(|_| self.0.decrypt(Oaep::<Sha256, Sha1>::new_with_mgf_hash(), &bytes));
         opened.map(Zeroizing::new).map_err(wrong)
     }
 }
@@ -145,7 +148,9 @@ pub fn open_encrypted(
         }
     }
     let inside = submission::head(&plain).map_err(|_| EncryptedFormError::Signature)?;
-    let same = inside.form_id == head.form_id && inside.version == head.version && inside.instance_id == head.instance_id;
+    let same = inside.form_id == head.form_id
+        && inside.version == head.version
+        && inside.instance_id == head.instance_id;
     // The last file is the answers; they must be this interview's.
     if same { Ok(plain) } else { Err(EncryptedFormError::Signature) }
 }

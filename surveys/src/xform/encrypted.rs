@@ -18,12 +18,14 @@ pub fn with_public_key(xml: &[u8], key: &str) -> Option<Vec<u8>> {
         let to = usize::try_from(reader.buffer_position()).ok()?;
         let opens = matches!(event, Event::Start(_));
         match event {
-            Event::Start(tag) | Event::Empty(tag) => match (AsRef::<str>::as_ref(&tag.local_name()), after_model) {
-                ("model", None) => after_model = Some(to),
-                ("submission", Some(_)) if depth == 0 => return Some(with_attribute(xml, from, to, key)),
-                (_, Some(_)) => depth += usize::from(opens),
-                _ => {}
-            },
+            Event::Start(tag) | Event::Empty(tag) => {
+                match (AsRef::<str>::as_ref(&tag.local_name()), after_model) {
+                    ("model", None) => after_model = Some(to),
+                    ("submission", Some(_)) if depth == 0 => return Some(with_attribute(xml, from, to, key)),
+                    (_, Some(_)) => depth += usize::from(opens),
+                    _ => {}
+                }
+            }
             Event::End(_) if after_model.is_some() && depth == 0 => break,
             Event::End(_) => depth = depth.saturating_sub(1),
             Event::Eof => break,
@@ -48,7 +50,8 @@ fn with_attribute(xml: &[u8], from: usize, to: usize, key: &str) -> Vec<u8> {
     match known {
         Some(value) => drop(keyed.splice(value, key.bytes())),
         None => {
-            let name_end = tag.iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>'));
+            let name_end =
+                tag.iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>'));
             let at = from + name_end.unwrap_or(tag.len());
             drop(keyed.splice(at..at, format!(" base64RsaPublicKey=\"{key}\"").into_bytes()));
         }
@@ -78,7 +81,10 @@ mod tests {
             keyed("<model><submission base64RsaPublicKey='another' action=\"x\"/></model>"),
             "<model><submission base64RsaPublicKey='KEY=' action=\"x\"/></model>"
         );
-        assert_eq!(keyed("<model><submission/></model>"), "<model><submission base64RsaPublicKey=\"KEY=\"/></model>");
+        assert_eq!(
+            keyed("<model><submission/></model>"),
+            "<model><submission base64RsaPublicKey=\"KEY=\"/></model>"
+        );
         // A question of that name is none.
         assert_eq!(
             keyed("<model><instance><data><submission/></data></instance></model>"),
