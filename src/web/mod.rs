@@ -118,6 +118,9 @@ pub fn start(
                 let headers = DefaultHeaders::new()
                     .add(("X-Content-Type-Options", "nosniff"))
                     .add(("Referrer-Policy", "no-referrer"))
+                    // An answer that says nothing of its own: no page, and nothing for a browser's store.
+                    .add(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+                    .add(("Cache-Control", "no-store"))
                     .add(("X-Frame-Options", "DENY"));
                 let headers = match strict {
                     true => headers.add(("Strict-Transport-Security", "max-age=31536000")),

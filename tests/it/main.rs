@@ -27,4 +27,5 @@ mod serving;
 mod storage;
 mod storage_kills;
 mod storage_secrecy;
+mod upgrade;
 mod wave;

@@ -162,6 +162,30 @@ fn the_server_speaks_tls_with_its_own_certificate() {
 }
 
 #[test]
+fn every_answer_tells_browsers_to_run_frame_guess_and_keep_nothing() {
+    let folder = TemporaryFolder::new();
+    let served = Served::start(folder.path(), &[]);
+    for path in ["/healthz", "/v1/projects", "/v1/key/x/projects/1/formList", "/", "/metrics"] {
+        let reply = ask(TcpStream::connect(&served.address).expect("it listens"), path).to_lowercase();
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "x-frame-options: deny",
+            "cache-control: no-store",
+        ] {
+            assert!(reply.contains(header), "{path} {header}: {reply}");
+        }
+        assert!(!reply.contains("set-cookie") && !reply.contains("access-control-allow-origin"), "{path}");
+        assert!(!reply.contains("\nserver:"), "{path}");
+    }
+    let trace = Client::of(&served).run("TRACE", "/healthz", &[("X-Secret", "bí mật")], Vec::new());
+    assert!(trace.0 >= 400 && !trace.1.contains("bí mật"), "{trace:?}");
+    served.end();
+}
+
+#[test]
 fn metrics_count_requests_and_name_no_path_device_or_case() {
     let folder = TemporaryFolder::new();
     let served = Served::start(folder.path(), &[]);
