@@ -1,6 +1,7 @@
 //! The end of a wave on several servers, on its day, and under kills (protection.md rule 13).
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,12 @@ fn late(n: usize) -> String {
     format!(
         "<data id=\"hh\" version=\"1\"><c1>1</c1><meta><instanceID>uuid:late-{n}</instanceID></meta></data>"
     )
+}
+
+/// Files below a folder.
+fn count(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries.flatten().map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
 
 /// Waits for what another process does.
@@ -198,5 +205,32 @@ on_both_backends! {
         assert_eq!(survey.state(), ProjectState::Closed);
         let said = survey.run(&["wave", "freeze", "1"], HOUSE);
         assert!(text(&said.stderr).contains("is closed"), "{}", text(&said.stderr));
+    }
+
+    fn files_go_with_what_is_withdrawn_and_closed_wherever_they_lie(place) {
+        let survey = Survey::new(place);
+        collected(&survey);
+        let folder = survey.folder.path().join("elsewhere");
+        let files = format!("file://{}", folder.display());
+        let served = Served::start_with(&mut survey.serve(&["--files", &files]));
+        let client = Client::of(&served);
+        let encrypted = |instance: &str| {
+            format!(
+                "<data id=\"hh\" version=\"1\" encrypted=\"yes\"><base64EncryptedKey>QUJD</base64EncryptedKey>\
+                 <meta><instanceID>{instance}</instanceID></meta><encryptedXmlFile>submission.xml.enc</encryptedXmlFile></data>"
+            )
+        };
+        for instance in ["uuid:one", "uuid:two"] {
+            let file = vec![("submission.xml.enc".to_owned(), b"closed".to_vec())];
+            assert_eq!(client.send(DEVICE, &encrypted(instance), &file).0, 201);
+        }
+        served.end();
+        assert_eq!(count(&folder), 2);
+        let code = langnghe::jobs::withdrawal::receipt("uuid:one");
+        survey.ok(&["wave", "withdraw", "1", &code, "--files", &files], HOUSE);
+        assert_eq!(count(&folder), 1, "the file of the withdrawn interview is gone, the other's is not");
+        let close = ["wave", "close", "1", "--without-sealed", "--confirm", NAME, "--files", &files];
+        assert!(survey.ok(&close, HOUSE).contains("(files): 1"));
+        assert_eq!(count(&folder), 0);
     }
 }

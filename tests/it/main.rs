@@ -7,6 +7,7 @@ mod central;
 mod closing;
 mod databases;
 mod demo;
+mod documentation;
 mod encrypted_forms;
 mod estimates;
 mod export;
