@@ -35,6 +35,8 @@ pub enum FilesError {
     Place { place: String, reason: String },
     #[error("the stored file {file} does not open: it is damaged, cut short, or belongs to another wave")]
     Damaged { file: String },
+    #[error("the stored file {file} is gone")]
+    Gone { file: String },
 }
 
 /// Where files lie.
@@ -122,7 +124,10 @@ impl FileStore {
 
     /// Opens a file to be read piece by piece.
     pub async fn open_file(&self, key: Arc<WaveKey>, file: &str) -> Result<Reading, FilesError> {
-        let found = self.store.get(&ObjectPath::from(file)).await.map_err(|e| self.wrong(&e))?;
+        let found = self.store.get(&ObjectPath::from(file)).await.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => FilesError::Gone { file: file.to_owned() },
+            error => self.wrong(&error),
+        })?;
         Ok(Reading {
             place: self.place.clone(),
             file: file.to_owned(),

@@ -21,8 +21,8 @@ use crate::db::{
 use crate::fieldwork::dispositions::{Class, Disposition};
 use crate::fieldwork::rules::Rules;
 use crate::fieldwork::visits::{self, Attempt};
-use crate::files::{FileStore, Written};
-use crate::keys::{self, KeyFolder, WaveKey};
+use crate::files::{FileStore, FilesError, Written};
+use crate::keys::{self, KeyFolder, PublicBundle, WaveKey};
 
 /// Why a submission was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -319,9 +319,65 @@ impl Receiver {
             IntakeError::Unavailable(format!("the server does not hold the key of wave {project}: {why}"))
         };
         let folder = self.key_folder.as_ref().ok_or_else(|| missing("give it with --keys".into()))?;
-        let key = Arc::new(folder.load(project).map_err(|error| missing(error.to_string()))?);
+        let key = match folder.load(project) {
+            Ok(key) => Arc::new(key),
+            Err(_) if self.is_closed(project)? => {
+                return Err(IntakeError::ClosedForm { form: format!("của đợt {project}") });
+            }
+            Err(error) => return Err(missing(error.to_string())),
+        };
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(project, Arc::clone(&key));
         Ok(key)
+    }
+
+    fn is_closed(&self, project: i64) -> Result<bool, IntakeError> {
+        let wave = self.field.read(|db| db.find_project(project))?;
+        Ok(wave.is_some_and(|wave| wave.state == ProjectState::Closed))
+    }
+
+    /// The key that a submission is stored under; of a closed wave there is none, and what comes is counted.
+    pub fn key_for_submission(&self, project: i64) -> Result<Arc<WaveKey>, IntakeError> {
+        let key = self.key(project);
+        if let Err(IntakeError::ClosedForm { .. }) = key {
+            self.count_late(project)?;
+        }
+        key
+    }
+
+    /// The public halves of a wave's custodian. Only the demo's wave has none.
+    pub fn custodian(&self, project: i64) -> Result<Option<PublicBundle>, IntakeError> {
+        let folder = self.key_folder.as_ref();
+        let custodian = folder.map(|folder| folder.custodian(project)).transpose();
+        Ok(custodian.map_err(|error| IntakeError::Unavailable(error.to_string()))?.flatten())
+    }
+
+    /// The bytes of a stored file, for work outside the server's own threads.
+    pub fn read_file(&self, key: Arc<WaveKey>, file: &str) -> Result<Vec<u8>, FilesError> {
+        self.with_store(async |store| store.read(key, file).await)
+    }
+
+    /// Removes stored files; those that are gone already are no error.
+    pub fn remove_files(&self, files: &[String]) -> Result<(), FilesError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.with_store(async |store| {
+            for file in files {
+                store.remove(file).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Waits for the place of files, which may be a bucket.
+    fn with_store<T>(
+        &self,
+        work: impl AsyncFnOnce(&FileStore) -> Result<T, FilesError>,
+    ) -> Result<T, FilesError> {
+        let gone = |reason: String| FilesError::Place { place: "--files".to_owned(), reason };
+        let store = self.files.as_ref().ok_or_else(|| gone("no place for files is open".to_owned()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| gone(error.to_string()))?.block_on(work(store))
     }
 
     /// The instance id of a submission, given or made.
@@ -523,10 +579,7 @@ impl Receiver {
         if form.compiled.sealed_groups().next().is_none() {
             return Ok(None);
         }
-        let unavailable = |error: keys::KeyFolderError| IntakeError::Unavailable(error.to_string());
-        let folder = self.key_folder.as_ref();
-        let custodian = folder.map(|folder| folder.custodian(project)).transpose().map_err(unavailable)?;
-        let Some(custodian) = custodian.flatten() else { return Ok(None) };
+        let Some(custodian) = self.custodian(project)? else { return Ok(None) };
         // Blocks of an edit are tied to the first version of the interview.
         let first = match &head.deprecated_id {
             Some(original) => {
@@ -537,7 +590,7 @@ impl Receiver {
             }
             None => instance_id.to_owned(),
         };
-        keys::seal_plain_blocks(&form.compiled, xml, &first, &custodian)
+        keys::seal_plain_blocks(&form.compiled, xml, &first, &custodian.blocks)
             .map_err(|error| IntakeError::Unavailable(error.to_string()))
     }
 
@@ -552,7 +605,7 @@ impl Receiver {
 
     /// The visit that a survey's submission reports, and the coarse area its answers may carry. Both come from the
     /// field nodes `village`, `household`, `attempt`, `disposition`; a form without them has neither.
-    fn find_case(
+    pub fn find_case(
         &self,
         project: i64,
         form: &ReadForm,

@@ -8,9 +8,11 @@ use anyhow::{Context, anyhow};
 use chrono::Utc;
 
 use super::user::Installation;
+use super::wave::custodian;
 use crate::config::{DATA, DataPlace};
 use crate::db::{AnswerVault, FieldVault, VaultKind};
 use crate::jobs::backup::{self, Folders, Manifest};
+use crate::keys;
 
 /// Sao lưu hai kho dữ liệu, không kèm khóa · Back up both vaults while the server runs; no key is in a backup
 #[derive(Debug, clap::Args)]
@@ -22,7 +24,7 @@ pub struct BackupArgs {
     /// Folder that gets field.age and answers.age
     #[arg(value_name = "DIR")]
     into: PathBuf,
-    /// `age` recipient of the field vault (age1…)
+    /// `age` recipient of the field vault: age1…, or the public half of a custodian's bundle (F.pub)
     #[arg(long, value_name = "AGE")]
     recipient_field: String,
     /// `age` recipient of the answer vault
@@ -44,7 +46,7 @@ pub struct RestoreArgs {
     /// New data folder
     #[arg(long, value_name = "DIR2")]
     into: PathBuf,
-    /// File with an `age` identity; once for each vault
+    /// File with an `age` identity, or a custodian's bundle; once for each vault
     #[arg(long, value_name = "F", required = true)]
     identity: Vec<PathBuf>,
     /// Where the field vault goes, if not into the folder
@@ -64,7 +66,7 @@ pub struct RestoreArgs {
 pub struct VerifyArgs {
     #[arg(value_name = "DIR")]
     from: PathBuf,
-    /// File with an `age` identity; once for each vault
+    /// File with an `age` identity, or a custodian's bundle; once for each vault
     #[arg(long, value_name = "F", required = true)]
     identity: Vec<PathBuf>,
     /// Where the scratch copy is made (and removed again)
@@ -179,7 +181,17 @@ fn tell(folder: &Path, manifests: &[Manifest; 2]) {
     }
 }
 
+/// An `age` recipient as it is, or the one in the public half of a custodian's bundle.
 fn recipient(text: &str, option: &str) -> anyhow::Result<Recipient> {
+    let file = Path::new(text.trim());
+    if keys::is_custodian(file) {
+        let bundle = keys::load_custodian_public(file)?;
+        return bundle.backups.with_context(|| {
+            format!(
+                "{option} {text}: this bundle has no `age` key; make a new one with `langnghe key custodian`"
+            )
+        });
+    }
     text.trim().parse().map_err(|reason| {
         anyhow!(
             "{option}: `{text}` is no `age` recipient ({reason}); it begins with age1, `age-keygen` makes one \
@@ -192,6 +204,12 @@ fn identities(files: &[PathBuf]) -> anyhow::Result<Vec<Box<dyn Identity>>> {
     let mut found: Vec<Box<dyn Identity>> = Vec::new();
     for file in files {
         let name = file.display();
+        if keys::is_custodian(file) {
+            let bundle = custodian(Some(file))?.and_then(|bundle| bundle.backups);
+            let identity = bundle.with_context(|| format!("{name}: this bundle has no `age` key"))?;
+            found.push(Box::new(identity));
+            continue;
+        }
         let read = age::IdentityFile::from_file(file.to_string_lossy().into_owned())
             .map_err(|e| anyhow!("{name}: no `age` identity can be read here ({e}); check the file"))?;
         let read = read.into_identities().map_err(|e| anyhow!("{name}: {e}"))?;

@@ -13,6 +13,8 @@ use crate::keys::{self, Passphrase};
 const VARIABLE: &str = "LANGNGHE_KEY_PASSPHRASE";
 /// How long analysis files open where nothing else is said.
 const RETENTION: Months = Months::new(60);
+/// How long a wave stays open to closing by hand where nothing else is said.
+const CLOSING: Months = Months::new(12);
 
 /// Khóa của đợt khảo sát · Keys
 #[derive(Debug, clap::Subcommand)]
@@ -35,6 +37,10 @@ pub enum Command {
         /// Last day on which analysis files open; default: five years from today
         #[arg(long, value_name = "DATE")]
         retention: Option<NaiveDate>,
+        /// Day on which the server closes the wave if nobody did; default: one year from today. It can be brought
+        /// forward with `wave close-on`, never put off
+        #[arg(long, value_name = "DATE")]
+        close_on: Option<NaiveDate>,
         #[command(flatten)]
         place: DataPlace,
     },
@@ -86,13 +92,16 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             );
             Ok(())
         }
-        Command::Create { wave, custodian, retention, place } => {
+        Command::Create { wave, custodian, retention, close_on, place } => {
             let today = Utc::now().date_naive();
             let until = match retention {
                 Some(until) => *until,
                 None => today.checked_add_months(RETENTION).unwrap_or(today),
             };
             anyhow::ensure!(until > today, "--retention {until} is past; give a day to come");
+            let closing =
+                close_on.unwrap_or_else(|| today.checked_add_months(CLOSING).unwrap_or(until).min(until));
+            anyhow::ensure!(closing > today, "--close-on {closing} is past; give a day to come");
             let custodian = keys::load_custodian_public(custodian)?;
             let installation = Installation::open(place)?;
             let project = installation.field.read(|db| db.find_project(*wave))?;
@@ -106,11 +115,15 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
             );
             let escrow = installation.keys.create_survey(*wave, &custodian, &new_passphrase()?)?;
             installation.keys.keep_until(*wave, until)?;
-            installation.log("keys made", serde_json::json!({ "project": wave, "retention": until }))?;
+            let now = Utc::now();
+            let closing = installation.field.transaction(|db| db.close_on(*wave, closing, now))?;
+            let detail = serde_json::json!({ "project": wave, "retention": until, "close_on": closing });
+            installation.log("keys made", detail)?;
             say!("{}", escrow.display());
             eprintln!(
                 "Chuyển {} cho người giữ khóa: không có nó và mật khẩu thì dữ liệu của đợt này không mở lại được. \
-                 (Give this copy to the custodian: without it and without the passphrase nothing of this wave opens again.)",
+                 (Give this copy to the custodian: without it and without the passphrase nothing of this wave opens again.)\n\
+                 Ngày {closing} máy chủ tự đóng đợt và hủy khóa nếu chưa ai đóng. (On this day the server closes the wave by itself.)",
                 escrow.display()
             );
             Ok(())

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
 
 use super::key::passphrase;
 use crate::accounts::Accounts;
@@ -10,6 +13,8 @@ use crate::config::{DATA, DataPlace, LISTEN};
 use crate::db::{AnswerVault, FieldVault};
 use crate::files::FileStore;
 use crate::intake::{Receiver, Ties};
+use crate::jobs::analysis_files::AnalysisFiles;
+use crate::jobs::servers::{self, Identity};
 use crate::jobs::withdrawal;
 use crate::keys::{KeyFolder, KeyFolderError};
 use crate::web::{self, Site};
@@ -65,13 +70,40 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let receiver = Arc::new(receiver.with_key_folder(key_folder.clone()).with_files(files));
     // A backup that was restored may have brought back what was withdrawn.
     for wave in waves {
-        for file in withdrawal::repeat(&receiver, &key_folder, wave)? {
-            eprintln!(
-                "langnghe: warning: wave {wave}: remove the withdrawn file {file} from the folder of files"
-            );
-        }
+        receiver.remove_files(&withdrawal::repeat(&receiver, &key_folder, wave)?)?;
     }
+    let own = Identity::of(&key_folder, &args.listen)?;
+    let analysis = AnalysisFiles::open(folder.join("analysis"))?;
+    let attended = Arc::clone(&receiver);
     let running = web::start(listener, receiver, accounts, Site(None))?;
+    // Ends with the process.
+    std::thread::spawn(move || attend(&attended, &key_folder, &analysis, &own));
     eprintln!("langnghe: {scheme}://{}", running.address);
     Ok(running.join()?)
+}
+
+/// How often a server looks whether a wave was closed elsewhere.
+const LOOK: Duration = Duration::from_secs(2);
+/// How many looks lie between two signs of life, and between two looks at the calendar.
+const LOOKS: u32 = 15;
+
+/// What a server does beside answering: it says that it lives, destroys and confirms its copies of closed waves, and
+/// closes waves whose day has come.
+fn attend(receiver: &Receiver, keys: &KeyFolder, analysis: &AnalysisFiles, own: &Identity) {
+    for look in 0_u32.. {
+        let now = Utc::now();
+        let done = servers::confirm_closed(receiver, keys, own, now).and_then(|_| {
+            if look % LOOKS == 0 {
+                servers::announce(&receiver.field, own, now)?;
+                for wave in servers::close_due(receiver, keys, analysis, own, now)? {
+                    eprintln!("langnghe: wave {wave} was closed on its day; print its certificate: langnghe wave close {wave}");
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = done {
+            eprintln!("langnghe: closing: {error:#}");
+        }
+        std::thread::sleep(LOOK);
+    }
 }

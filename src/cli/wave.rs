@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use analysis::table::{Table, Types};
 use anyhow::Context;
-use chrono::{NaiveDate, Utc};
+use chrono::{NaiveDate, TimeDelta, Utc};
 use surveys::areas::AreaTree;
 use surveys::codebook::Codebook;
 
@@ -15,13 +15,14 @@ use super::progress;
 use super::user::{Installation, ask, secret_of};
 use crate::config::{DATA, DataPlace};
 use crate::db::{AnswerVault, Project, ProjectKind, ProjectState};
+use crate::files::FileStore;
 use crate::intake::{Receiver, Ties};
 use crate::jobs::analysis_files::AnalysisFiles;
 use crate::jobs::cases::{SampleColumns, cases_of, reserve_villages, types_of};
 use crate::jobs::freeze::{self, TooNear};
 use crate::jobs::withdrawal::{self, Withdrawn};
 use crate::jobs::{close, design};
-use crate::keys::{CustodianPrivate, KeyFolder, Passphrase, load_custodian};
+use crate::keys::{Bundle, KeyFolder, Passphrase, load_custodian};
 
 /// Đợt khảo sát: thiết kế, mẫu, khóa sổ, đóng · A wave from its design to its closing
 #[derive(Debug, clap::Subcommand)]
@@ -44,6 +45,16 @@ pub enum Command {
     /// Đóng đợt, hủy khóa · Freeze, then destroy the keys and everything that ties answers to dwellings
     #[command(after_help = "Example: langnghe wave close 1 --custodian-key custodian-2026")]
     Close(CloseArgs),
+    /// Ngày tự đóng · The day on which the server closes the wave by itself; it can be brought forward, never put off
+    #[command(after_help = "Example: langnghe wave close-on 1 2027-03-31")]
+    CloseOn {
+        #[arg(value_name = "ID")]
+        wave: i64,
+        #[arg(value_name = "DATE")]
+        day: NaiveDate,
+        #[command(flatten)]
+        place: DataPlace,
+    },
     /// Rút phiếu · Withdraw the interview that a receipt code belongs to, while the wave is open
     #[command(after_help = "Example: langnghe wave withdraw 1 \"3f9a 07c2 b16d e840\"")]
     Withdraw {
@@ -180,8 +191,10 @@ impl House {
         {
             keys = keys.with_passphrase(passphrase);
         }
+        let files = FileStore::open(&place.files_url(&folder))?;
         let receiver = Receiver::new(installation.field.clone(), answers, HashMap::new(), Ties::Random)
-            .with_key_folder(keys.clone());
+            .with_key_folder(keys.clone())
+            .with_files(files);
         Ok(Self { installation, receiver, keys, folder })
     }
 
@@ -190,6 +203,9 @@ impl House {
     }
 }
 
+/// How long `wave close` waits for running servers to destroy their copies and confirm it.
+const WAIT: TimeDelta = TimeDelta::seconds(30);
+
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Design(args) => give_design(args),
@@ -197,6 +213,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         Command::Progress(args) => progress::run(args),
         Command::Freeze(args) => freeze_wave(args),
         Command::Close(args) => close_wave(args),
+        Command::CloseOn { wave, day, place } => close_on(*wave, *day, place),
         Command::Withdraw { wave, code, place } => withdraw(*wave, code, place),
     }
 }
@@ -340,7 +357,7 @@ fn make_cases(args: &CasesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn custodian(file: Option<&Path>) -> anyhow::Result<Option<CustodianPrivate>> {
+pub(super) fn custodian(file: Option<&Path>) -> anyhow::Result<Option<Bundle>> {
     const OWN: &str = "LANGNGHE_CUSTODIAN_PASSPHRASE";
     let Some(file) = file else { return Ok(None) };
     let own = match secret_of(OWN) {
@@ -399,11 +416,23 @@ fn freeze_wave(args: &FreezeArgs) -> anyhow::Result<()> {
     if args.early {
         say!("giữ lại {} phỏng vấn gần nhất (the latest are held back)", frozen.held_back);
     }
-    if frozen.unopened > 0 {
+    for left in &frozen.left_out {
         eprintln!(
-            "langnghe: warning: {} phỏng vấn có phần niêm phong chưa mở, câu trả lời ở đó để trống; thêm --custodian-key \
-             (their sealed answers are missing)",
-            frozen.unopened
+            "langnghe: warning: {}: không mở được, không có trong tệp (left out): {}",
+            left.instance_id, left.why
+        );
+    }
+    if !frozen.left_out.is_empty() {
+        eprintln!(
+            "langnghe: warning: bỏ ra {} phỏng vấn không mở được (interviews left out)",
+            frozen.left_out.len()
+        );
+    }
+    let closed = frozen.unopened - frozen.left_out.len();
+    if closed > 0 {
+        eprintln!(
+            "langnghe: warning: {closed} phỏng vấn có phần niêm phong chưa mở, câu trả lời ở đó để trống; thêm \
+             --custodian-key (their sealed answers are missing)"
         );
     }
     if frozen.unworked > 0 {
@@ -442,12 +471,11 @@ fn close_wave(args: &CloseArgs) -> anyhow::Result<()> {
         );
     }
     let custodian = custodian(args.custodian_key.as_deref())?;
-    let files = files_folder(&args.place, &house.folder);
     let options = close::Options {
         custodian: custodian.as_ref(),
         without_sealed: args.without_sealed,
+        wait: WAIT,
         too_near: too_near(args.replace),
-        files: &files,
         who: house.installation.who(),
         now: Utc::now(),
     };
@@ -460,12 +488,22 @@ fn close_wave(args: &CloseArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder of files that came with submissions.
-fn files_folder(place: &DataPlace, folder: &Path) -> PathBuf {
-    match place.files.as_deref() {
-        Some(url) => PathBuf::from(url.strip_prefix("file://").unwrap_or(url)),
-        None => folder.join("files"),
-    }
+fn close_on(wave: i64, day: NaiveDate, place: &DataPlace) -> anyhow::Result<()> {
+    let installation = Installation::open(place)?;
+    open_survey(&installation, wave)?;
+    let now = Utc::now();
+    anyhow::ensure!(
+        day > now.date_naive(),
+        "{day} is past; give a day to come, or close now: langnghe wave close {wave}"
+    );
+    let holds = installation.field.transaction(|db| db.close_on(wave, day, now))?;
+    installation.log("closing day set", serde_json::json!({ "project": wave, "close_on": holds }))?;
+    anyhow::ensure!(
+        holds == day,
+        "ngày đóng vẫn là {holds}: chỉ có thể đưa sớm lên (the closing day stays {holds}: it can only be brought forward)"
+    );
+    say!("đợt {wave} tự đóng ngày {holds} (the server closes the wave on this day)");
+    Ok(())
 }
 
 fn withdraw(wave: i64, code: &str, place: &DataPlace) -> anyhow::Result<()> {
@@ -473,16 +511,7 @@ fn withdraw(wave: i64, code: &str, place: &DataPlace) -> anyhow::Result<()> {
     let who = house.installation.who();
     match withdrawal::withdraw(&house.receiver, &house.keys, wave, code, who, Utc::now())? {
         Withdrawn::Gone { files } => {
-            let folder = files_folder(place, &house.folder);
-            for file in files {
-                let path = folder.join(&file);
-                match std::fs::remove_file(&path) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        anyhow::bail!("{}: cannot be removed ({e}); remove it by hand", path.display())
-                    }
-                    _ => {}
-                }
-            }
+            house.receiver.remove_files(&files)?;
             say!(
                 "Đã rút phiếu và xóa mọi câu trả lời. (The interview is withdrawn and its answers are deleted.)"
             );

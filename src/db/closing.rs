@@ -35,7 +35,7 @@ pub const GOES: [(&str, &str); 20] = [
 ];
 
 /// Tables of the field vault that keep their rows: what the wave was, who may do what, the log.
-pub const STAYS: [&str; 17] = [
+pub const STAYS: [&str; 20] = [
     "__diesel_schema_migrations",
     "vault",
     "projects",
@@ -52,6 +52,9 @@ pub const STAYS: [&str; 17] = [
     "grants",
     "documents",
     "backups",
+    "servers",
+    "closing_confirmations",
+    "closing_days",
     "audit",
 ];
 

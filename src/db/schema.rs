@@ -9,6 +9,31 @@ pub mod field {
         }
     }
     diesel::table! {
+        servers (folder, name) {
+            folder -> Text,
+            name -> Text,
+            seen_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        closing_confirmations (project, folder, name) {
+            project -> BigInt,
+            folder -> Text,
+            name -> Text,
+            files -> Text,
+            confirmed_at -> Timestamp,
+        }
+    }
+    diesel::table! {
+        closing_days (project) {
+            project -> BigInt,
+            close_on -> Date,
+            set_at -> Timestamp,
+        }
+    }
+    diesel::joinable!(closing_days -> projects (project));
+    diesel::allow_tables_to_appear_in_same_query!(closing_days, projects, closing_confirmations);
+    diesel::table! {
         projects (id) {
             id -> BigInt,
             name -> Text,

@@ -26,7 +26,7 @@ use crate::jobs::analysis_file::AnalysisFile;
 use crate::jobs::cases::{SampleColumns, cases_of};
 use crate::jobs::design;
 use crate::jobs::freeze::{self, Joined};
-use crate::keys::{CustodianPrivate, KeyFolder, WaveKey};
+use crate::keys::{Bundle, CustodianPrivate, KeyFolder, WaveKey};
 
 pub const WAVE: &str = "Khảo sát nắm tình hình Nhân dân 2026 (mô phỏng)";
 const LISTING: &str = "Bảng kê nhà ở 2026 (mô phỏng)";
@@ -42,7 +42,7 @@ pub struct Wave {
     /// Tokens of the enumerators' devices, by project.
     tokens: HashMap<i64, Vec<String>>,
     app_users: Vec<Uuid>,
-    custodian: CustodianPrivate,
+    custodian: Bundle,
     seed: u64,
 }
 
@@ -90,7 +90,7 @@ pub fn prepare(
         tokens.insert(project, of_project);
     }
     let receiver = Arc::new(Receiver::new(field, answers, wave_keys, Ties::Derived));
-    let custodian = CustodianPrivate::from_seed(seed);
+    let custodian = CustodianPrivate::from_seed(seed).into();
     Ok(Wave { receiver, survey, listing, tokens, app_users, custodian, seed })
 }
 
@@ -264,7 +264,7 @@ impl Wave {
         done: &(impl Fn() + Sync),
     ) -> anyhow::Result<Sent> {
         let form = compile(&instrument.questionnaire)?;
-        let custodian = self.custodian.public();
+        let custodian = self.custodian.blocks.public();
         let order: BTreeMap<usize, usize> = fieldwork
             .visited
             .iter()
@@ -305,7 +305,7 @@ impl Wave {
     /// Opens everything that was collected and joins it to the design, by village and dwelling.
     pub fn join(&self, instrument: &Instrument) -> anyhow::Result<Vec<Joined>> {
         let form_id = &instrument.questionnaire.questionnaire.settings.form_id;
-        freeze::join(&self.receiver, self.survey, form_id, Some(&self.custodian))
+        Ok(freeze::join(&self.receiver, self.survey, form_id, Some(&self.custodian))?.cases)
     }
 
     /// Stores what the wave is analysed by, with the margins of the simulated population, and freezes it. The order of

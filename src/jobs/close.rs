@@ -3,20 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use analysis::table::{Column, Table};
-use anyhow::anyhow;
-use chrono::{DateTime, FixedOffset, Utc};
+use anyhow::{Context, anyhow};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::analysis_files::AnalysisFiles;
 use super::freeze::{self, TooNear};
-use crate::db::{Case, FormState, ProjectKind, ProjectState};
+use super::servers::is_running;
+use crate::db::{
+    Case, ClosingConfirmation, Form, FormState, ProjectKind, ProjectState, Server, Snapshot,
+    SnapshotInterview,
+};
 use crate::intake::Receiver;
-use crate::keys::{CustodianPrivate, KeyFolder};
+use crate::keys::{Bundle, KeyFolder};
 
 /// Final dispositions by stratum: stays.
 pub const DISPOSITIONS: &str = "closing/dispositions.csv";
@@ -29,12 +32,12 @@ const FACTS: &str = "closing/facts.json";
 
 /// How a wave is closed.
 pub struct Options<'a> {
-    pub custodian: Option<&'a CustodianPrivate>,
+    pub custodian: Option<&'a Bundle>,
     /// The answers of sealed blocks are given up, because nobody has the custodian's key any more.
     pub without_sealed: bool,
     pub too_near: TooNear,
-    /// Folder of files that came with submissions.
-    pub files: &'a Path,
+    /// How long to wait for running servers to destroy their copies.
+    pub wait: TimeDelta,
     pub who: &'a str,
     pub now: DateTime<Utc>,
 }
@@ -79,13 +82,16 @@ pub fn close(
         "wave {project} has no respondents ({}); only surveys are closed",
         wave.kind.name()
     );
+    let before = field.read(|db| db.list_forms(project))?;
     if wave.state != ProjectState::Closed
         && let Err(error) = prepare(receiver, keys, analysis, project, &wave.name, options)
     {
-        if wave.state == ProjectState::Open {
-            freeze::resume_fieldwork(receiver, project)?;
+        let state = field.read(|db| db.find_project(project))?.map(|wave| wave.state);
+        // Another server may have closed it meanwhile; then what is left is to destroy.
+        if state != Some(ProjectState::Closed) {
+            resume(receiver, project, wave.state, &before)?;
+            return Err(error);
         }
-        return Err(error);
     }
     let facts = field.read(|db| db.find_document(project, FACTS))?;
     let facts = facts.ok_or_else(|| {
@@ -96,21 +102,26 @@ pub fn close(
     // The keys first: without them everything else is noise already.
     keys.destroy_wave(project)?;
     receiver.forget_key(project);
-    for file in &facts.files {
-        remove_file(&options.files.join(file))?;
-    }
+    receiver.remove_files(&facts.files).context("close again when the files can be removed")?;
     field.transaction(|db| db.destroy_wave(project))?;
     receiver.answers.transaction(|db| db.destroy_wave(project))?;
     field.clean()?;
     receiver.answers.clean()?;
 
-    if let Some(known) = field.read(|db| db.find_document(project, CERTIFICATE))? {
-        return Ok(String::from_utf8(known.content)?);
+    let servers = wait_for_servers(receiver, keys, project, options)?;
+    let known = field.read(|db| db.find_document(project, CERTIFICATE))?;
+    if let Some(known) = known {
+        let text = String::from_utf8(known.content)?;
+        // A server that confirmed since is a reason for a new one.
+        if servers.lines().iter().all(|line| text.contains(line)) {
+            return Ok(text);
+        }
     }
     let head = field.read(|db| db.verify_audit())?.last().map(|entry| hex(&entry.hash)).unwrap_or_default();
-    let certificate = certificate(&facts, &head, options.now);
+    let certificate = certificate(&facts, &servers, &head, Utc::now().max(options.now));
     let detail = serde_json::json!({
         "project": project, "interviews": facts.interviews, "cases": facts.cases, "rows": facts.rows,
+        "servers": servers.confirmed.len(), "unconfirmed": servers.missing.len(),
         "certificate_sha256": hex(&Sha256::digest(&certificate)),
     });
     field.transaction(|db| {
@@ -120,6 +131,64 @@ pub fn close(
     })?;
     Ok(certificate)
 }
+
+/// What the servers of a wave said about their own copies.
+#[derive(Default)]
+struct Servers {
+    confirmed: Vec<ClosingConfirmation>,
+    missing: Vec<Server>,
+}
+
+impl Servers {
+    /// As the certificate says it.
+    fn lines(&self) -> Vec<String> {
+        let done = self.confirmed.iter().map(|one| {
+            format!("  {}: đã hủy bản của mình (confirmed), {}", one.name, local(one.confirmed_at.and_utc()))
+        });
+        let missing = self.missing.iter().map(|one| {
+            format!(
+                "  {}: CHƯA xác nhận, thấy lần cuối {} (not confirmed; start it once, or destroy its key folder by hand, \
+                 then close again)",
+                one.name,
+                local(one.seen_at.and_utc())
+            )
+        });
+        done.chain(missing).collect()
+    }
+}
+
+/// Waits until every running server has destroyed its copies, as long as the caller wants to.
+fn wait_for_servers(
+    receiver: &Receiver,
+    keys: &KeyFolder,
+    project: i64,
+    options: &Options<'_>,
+) -> anyhow::Result<Servers> {
+    let field = &receiver.field;
+    let own = keys.id()?;
+    let mut waited = TimeDelta::zero();
+    loop {
+        let now = Utc::now();
+        let known = field.read(|db| db.list_servers())?;
+        // What lay in this key folder is gone; a server on it that does not run holds nothing in its memory.
+        for server in known.iter().filter(|server| server.folder == own && !is_running(server, now)) {
+            let place = (server.folder.as_str(), server.name.as_str());
+            field.transaction(|db| db.confirm_closing(project, place, &[], now))?;
+        }
+        let confirmed = field.read(|db| db.list_confirmations(project))?;
+        let is_missing = |server: &Server| {
+            confirmed.iter().all(|one| (&one.folder, &one.name) != (&server.folder, &server.name))
+        };
+        let missing: Vec<Server> = known.into_iter().filter(is_missing).collect();
+        if waited >= options.wait || !missing.iter().any(|server| is_running(server, now)) {
+            return Ok(Servers { confirmed, missing });
+        }
+        std::thread::sleep(STEP);
+        waited += TimeDelta::from_std(STEP)?;
+    }
+}
+
+const STEP: Duration = Duration::from_millis(500);
 
 /// Freezes, and writes down what stays; after this nothing but destruction is left.
 fn prepare(
@@ -133,35 +202,49 @@ fn prepare(
     let field = &receiver.field;
     let key = receiver.key(project)?;
     // From here on nothing comes in that the final file would miss.
-    freeze::end_fieldwork(receiver, project)?;
-    let frozen = freeze::freeze(
-        receiver,
-        project,
-        freeze::Options {
-            custodian: options.custodian,
-            early: false,
-            now: options.now,
-            chance: freeze::real_chance(),
-        },
-    )?;
-    let known = field.read(|db| db.list_snapshots(project, &key))?;
-    let same = |interviews: &[crate::db::SnapshotInterview]| -> BTreeSet<String> {
-        interviews.iter().map(|one| one.id.clone()).collect()
+    end_all_forms(receiver, project)?;
+    let unsealed = |unopened: i64| {
+        anyhow::ensure!(
+            unopened == 0 || options.without_sealed,
+            "{unopened} interviews have sealed answers that would be lost for good; give the custodian's key with \
+             --custodian-key, or say --without-sealed"
+        );
+        Ok(())
     };
-    let last = known.last().filter(|last| {
-        !last.early
-            && same(&last.interviews) == same(&frozen.snapshot.interviews)
-            && last.unopened <= frozen.snapshot.unopened
-    });
-    let unopened = last.map_or(frozen.snapshot.unopened, |last| last.unopened);
-    anyhow::ensure!(
-        unopened == 0 || options.without_sealed,
-        "{unopened} interviews have sealed answers that would be lost for good; give the custodian's key with \
-         --custodian-key, or say --without-sealed"
-    );
-    if last.is_none() {
-        let recipient = keys.analysts(project)?.to_public();
-        freeze::keep(receiver, analysis, &recipient, &frozen, options.too_near, options.who)?;
+    let frozen = match field.read(|db| db.count_submissions(project))? {
+        // A wave that nothing came for ends without a file.
+        0 => None,
+        _ => {
+            let freezing = freeze::Options {
+                custodian: options.custodian,
+                early: false,
+                now: options.now,
+                chance: freeze::real_chance(),
+            };
+            match freeze::freeze(receiver, project, freezing) {
+                Ok(frozen) => Some(frozen),
+                Err(error) => match error.downcast::<freeze::NothingToFreeze>() {
+                    Ok(nothing) => {
+                        unsealed(i64::try_from(nothing.unopened)?)?;
+                        None
+                    }
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+    };
+    let known = field.read(|db| db.list_snapshots(project, &key))?;
+    let mut unopened = 0;
+    if let Some(frozen) = &frozen {
+        let last = known.last().filter(|last| is_final(last, frozen));
+        unopened = last.map_or(frozen.snapshot.unopened, |last| last.unopened);
+        unsealed(unopened)?;
+        let is_kept =
+            last.is_some() || (options.too_near == TooNear::KeepEarlier && !frozen.too_near.is_empty());
+        if !is_kept {
+            let recipient = keys.analysts(project)?.to_public();
+            freeze::keep(receiver, analysis, &recipient, frozen, options.too_near, options.who)?;
+        }
     }
     let cases = field.read(|db| db.list_cases(project))?;
     let facts = Facts {
@@ -169,8 +252,8 @@ fn prepare(
         wave: name.to_owned(),
         begun: options.now,
         who: options.who.to_owned(),
-        cases: frozen.file.records.len(),
-        interviews: frozen.interviews,
+        cases: frozen.as_ref().map_or(0, |frozen| frozen.file.records.len()),
+        interviews: frozen.as_ref().map_or(0, |frozen| frozen.interviews),
         unopened,
         rows: field
             .read(|db| db.count_wave(project))?
@@ -186,7 +269,9 @@ fn prepare(
     let detail = serde_json::json!({ "project": project });
     field
         .transaction(|db| {
-            db.keep_document(project, DISPOSITIONS, dispositions(&frozen)?.as_bytes(), options.now)?;
+            if let Some(frozen) = &frozen {
+                db.keep_document(project, DISPOSITIONS, dispositions(frozen)?.as_bytes(), options.now)?;
+            }
             db.keep_document(project, VILLAGES, villages(&cases)?.as_bytes(), options.now)?;
             db.keep_document(project, FACTS, &serde_json::to_vec_pretty(&facts)?, options.now)?;
             for form in &forms {
@@ -197,6 +282,41 @@ fn prepare(
             Ok::<_, ClosingError>(())
         })
         .map_err(|error| error.0)
+}
+
+/// No form of the wave takes anything from here on.
+fn end_all_forms(receiver: &Receiver, project: i64) -> anyhow::Result<()> {
+    receiver.field.transaction(|db| {
+        for form in db.list_forms(project)? {
+            db.set_form_state(project, &form.form_id, FormState::Closed)?;
+        }
+        db.set_project_state(project, ProjectState::Frozen)
+    })?;
+    Ok(())
+}
+
+/// Takes [`end_all_forms`] back, when the closing could not be prepared.
+fn resume(receiver: &Receiver, project: i64, state: ProjectState, before: &[Form]) -> anyhow::Result<()> {
+    receiver.field.transaction(|db| {
+        for form in before {
+            db.set_form_state(project, &form.form_id, form.state)?;
+        }
+        db.set_project_state(project, state)
+    })?;
+    Ok(())
+}
+
+/// Whether a snapshot holds all that this freeze would: the same interviews, or more by those that the device encrypted
+/// and that stay closed this time, and no fewer answers.
+fn is_final(last: &Snapshot, frozen: &freeze::Frozen) -> bool {
+    let ids = |interviews: &[SnapshotInterview]| -> BTreeSet<String> {
+        interviews.iter().map(|one| one.id.clone()).collect()
+    };
+    let (kept, now) = (ids(&last.interviews), ids(&frozen.snapshot.interviews));
+    !last.early
+        && kept.is_superset(&now)
+        && kept.len() - now.len() <= frozen.closed
+        && last.unopened <= frozen.snapshot.unopened
 }
 
 /// What may fail between the documents of a closing.
@@ -243,23 +363,17 @@ fn villages(cases: &[Case]) -> anyhow::Result<String> {
     Ok(table.to_csv())
 }
 
-fn remove_file(path: &PathBuf) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(anyhow!("{}: cannot be removed ({e}); close again when it can", path.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Seconds east of UTC.
 const VIETNAM: i32 = 7 * 3600;
 
-fn certificate(facts: &Facts, head: &str, now: DateTime<Utc>) -> String {
-    let local = |at: DateTime<Utc>| match FixedOffset::east_opt(VIETNAM) {
+fn local(at: DateTime<Utc>) -> String {
+    match FixedOffset::east_opt(VIETNAM) {
         Some(zone) => at.with_timezone(&zone).format("%H:%M ngày %d/%m/%Y").to_string(),
         None => at.to_rfc3339(),
-    };
+    }
+}
+
+fn certificate(facts: &Facts, servers: &Servers, head: &str, now: DateTime<Utc>) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         // Writing to a text cannot fail.
@@ -281,6 +395,12 @@ fn certificate(facts: &Facts, head: &str, now: DateTime<Utc>) -> String {
         line(format!("  {table}: {rows} dòng (rows)"));
     }
     line(format!("  tệp gửi kèm (files): {}", facts.files.len()));
+    let of_servers = servers.lines();
+    if !of_servers.is_empty() {
+        line(String::new());
+        line("Máy chủ của đợt này · Servers of this wave".to_owned());
+        of_servers.into_iter().for_each(&mut line);
+    }
     line(String::new());
     line("Còn giữ lại · What stays".to_owned());
     line(format!(
@@ -305,7 +425,6 @@ fn certificate(facts: &Facts, head: &str, now: DateTime<Utc>) -> String {
         "  [ ] khóa riêng của người giữ khóa dùng cho đợt này (the custodian's private key of this wave)"
             .to_owned(),
     );
-    line("  Máy chủ khác cùng chạy đợt này quên khóa trong một phút và ghi vào nhật ký. (Other servers of this wave forget the key within a minute and enter it in the log.)".to_owned());
     line(String::new());
     line(format!("Đầu nhật ký (head of the log): {head}"));
     line(

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use analysis::disclosure::{self, SnapshotError};
 use anyhow::{Context, anyhow};
@@ -19,17 +20,18 @@ use super::analysis_files::AnalysisFiles;
 use super::cases::{design_of, released};
 use super::design;
 use crate::db::{
-    Case, CaseStatus, Decision, FormState, ProjectState, Snapshot, SnapshotInterview, Standing,
+    Case, CaseStatus, CaseVisit, Decision, FormState, ProjectState, Snapshot, SnapshotInterview, Standing,
     Submission as Stored,
 };
 use crate::fieldwork::dispositions::{Class, Disposition};
-use crate::intake::{ReadForm, Receiver, text_of};
-use crate::keys::{BlockPlace, CustodianPrivate, open_block};
+use crate::files::FilesError;
+use crate::intake::{ENCRYPTED, ReadForm, Receiver, text_of};
+use crate::keys::{BlockPlace, Bundle, CustodianPrivate, WaveKey, open_block, open_encrypted};
 
 /// How a wave is frozen.
 pub struct Options<'a> {
     /// Without it the questions of sealed blocks are missing from the file.
-    pub custodian: Option<&'a CustodianPrivate>,
+    pub custodian: Option<&'a Bundle>,
     /// Before the last interview: the latest interviews are held back (protection.md rule 20), and the wave goes on.
     pub early: bool,
     pub now: DateTime<Utc>,
@@ -44,12 +46,34 @@ pub struct Frozen {
     pub interviews: usize,
     /// Interviews that an early snapshot holds back.
     pub held_back: usize,
-    /// Interviews with sealed blocks that were not opened, for want of the custodian's key.
+    /// Interviews that are in the file without their sealed answers, or not at all, because what only the custodian's
+    /// keys open stayed closed; those that were left out are among them.
     pub unopened: usize,
+    pub left_out: Vec<LeftOut>,
+    /// Interviews that a device encrypted and that stayed closed, for want of the custodian's key.
+    pub closed: usize,
     /// Issued cases that nobody worked on; they are in the file as of unknown eligibility.
     pub unworked: usize,
     /// Earlier snapshots that this one is too near to: their figures and this one's must not both go out.
     pub too_near: Vec<(i64, SnapshotError)>,
+}
+
+/// An interview that is not in the file, because it does not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// So that its device can be found and send it again.
+    pub instance_id: String,
+    pub why: String,
+}
+
+/// A wave's interviews, joined to their cases.
+#[derive(Default)]
+pub struct JoinedWave {
+    /// By village and dwelling.
+    pub cases: Vec<Joined>,
+    pub left_out: Vec<LeftOut>,
+    /// Interviews that a device encrypted and that stayed closed, for want of the custodian's key.
+    pub closed: usize,
 }
 
 /// A worked case, still with what names it.
@@ -68,15 +92,21 @@ pub fn real_chance() -> Chance {
     Chance::new(0, &format!("{}{}", Uuid::new_v4(), Uuid::new_v4()))
 }
 
-/// Joins a wave's interviews to the design of their cases: one record a case that was worked on, by village and
-/// dwelling. Several visits to a case: the interview counts, else the last attempt.
+/// Joins a wave's interviews to the design of their cases: one record a case that was worked on. Several visits to a
+/// case: the interview counts, else the last attempt. What does not open is left out and named.
 pub fn join(
     receiver: &Receiver,
     project: i64,
     form_id: &str,
-    custodian: Option<&CustodianPrivate>,
-) -> anyhow::Result<Vec<Joined>> {
+    custodian: Option<&Bundle>,
+) -> anyhow::Result<JoinedWave> {
     let key = &receiver.key(project)?;
+    if let (Some(custodian), Some(known)) = (custodian, receiver.custodian(project)?) {
+        anyhow::ensure!(
+            custodian.blocks.public() == known.blocks,
+            "this is another custodian's key than the one that wave {project} was made with; nothing of it would open"
+        );
+    }
     let cases: HashMap<Uuid, Case> =
         receiver.field.read(|db| db.list_cases(project))?.into_iter().map(|case| (case.id, case)).collect();
     let released = released(cases.values());
@@ -96,17 +126,32 @@ pub fn join(
         .map(|review| review.case)
         .collect();
     let mut last: HashMap<Uuid, (Class, i64, Joined)> = HashMap::new();
+    let mut wave = JoinedWave::default();
     for submission in stored {
-        if submission.standing != Standing::Current || submission.form_id != form_id {
+        let is_encrypted = submission.flags.iter().any(|flag| flag == ENCRYPTED);
+        if submission.standing != Standing::Current
+            || submission.form_id != form_id
+            || (submission.visit.is_none() && !is_encrypted)
+        {
             continue;
         }
-        let Some(visit) = submission.visit.clone() else { continue };
-        let case =
-            cases.get(&visit.case).ok_or_else(|| anyhow!("a submission belongs to a case that is gone"))?;
         let answer_half = answers
             .remove(&submission.token)
             .ok_or_else(|| anyhow!("an acknowledged interview has no answers in the answer vault; do the two vaults belong together?"))?;
-        let opened = open(receiver, project, &submission, &answer_half, custodian)?;
+        let opened = match open(receiver, project, &submission, &answer_half, custodian)? {
+            Opening::Opened(opened) => opened,
+            Opening::Closed => {
+                wave.closed += 1;
+                continue;
+            }
+            Opening::LeftOut(why) => {
+                wave.left_out.push(LeftOut { instance_id: submission.instance_id, why });
+                continue;
+            }
+        };
+        let visit = &opened.visit;
+        let case =
+            cases.get(&visit.case).ok_or_else(|| anyhow!("a submission belongs to a case that is gone"))?;
         let mut disposition = Disposition::from_code(&visit.disposition)
             .ok_or_else(|| anyhow!("the disposition `{}` is unknown", visit.disposition))?;
         if disposition == Disposition::Partial && counts.contains(&visit.case) {
@@ -133,9 +178,9 @@ pub fn join(
             last.insert(visit.case, (class, visit.attempt, joined));
         }
     }
-    let mut joined: Vec<Joined> = last.into_values().map(|(_, _, joined)| joined).collect();
-    joined.sort_by(|a, b| (&a.village, a.household).cmp(&(&b.village, b.household)));
-    Ok(joined)
+    wave.cases = last.into_values().map(|(_, _, joined)| joined).collect();
+    wave.cases.sort_by(|a, b| (&a.village, a.household).cmp(&(&b.village, b.household)));
+    Ok(wave)
 }
 
 /// The record of a case without its answers.
@@ -168,7 +213,8 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
     let wave = wave.ok_or_else(|| anyhow!("there is no wave {project}; see `langnghe project list`"))?;
     let (design, documents) = design::stored(field, project)?;
     let form = receiver.find_form(project, &design.form_id, None)?;
-    let mut joined = join(receiver, project, &design.form_id, options.custodian)?;
+    let JoinedWave { cases: mut joined, left_out, closed } =
+        join(receiver, project, &design.form_id, options.custodian)?;
     let all = joined.iter().filter(|one| one.record.answers.is_some()).count();
     let mut unworked = 0;
     if options.early {
@@ -194,10 +240,10 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
     }
     let interviews: Vec<SnapshotInterview> =
         joined.iter().filter(|one| one.record.answers.is_some()).map(Joined::interview).collect();
-    anyhow::ensure!(
-        !interviews.is_empty(),
-        "wave {project} has no interview yet; there is nothing to freeze"
-    );
+    let unopened = joined.iter().filter(|one| one.unopened).count() + closed + left_out.len();
+    if interviews.is_empty() {
+        return Err(NothingToFreeze { project, unopened }.into());
+    }
     let key = receiver.key(project)?;
     let known = field.read(|db| db.list_snapshots(project, &key))?;
     let next = of_disclosure(&interviews);
@@ -209,7 +255,6 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
         })
         .collect();
     let number = known.last().map_or(0, |last| last.number) + 1;
-    let unopened = joined.iter().filter(|one| one.unopened).count();
     let villages: BTreeSet<&String> = joined.iter().map(|one| &one.village).collect();
     let name = if form.workbook.as_deref().is_some_and(|bytes| bytes.starts_with(b"PK")) {
         "questionnaire.xlsx"
@@ -257,6 +302,8 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
         interviews: count,
         held_back: all - count,
         unopened,
+        left_out,
+        closed,
         unworked,
         too_near,
     })
@@ -287,6 +334,16 @@ pub enum TooNear {
     Refuse,
     /// No figure of the earlier one went out: its analysis file is destroyed.
     Replace,
+    /// Nobody is there to decide: the earlier one stays the last.
+    KeepEarlier,
+}
+
+/// A wave without any interview that opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("wave {project} has no interview that opens ({unopened} stay closed); there is nothing to freeze")]
+pub struct NothingToFreeze {
+    pub project: i64,
+    pub unopened: usize,
 }
 
 /// Writes a frozen wave down: the analysis file sealed to the analysts' key, then the snapshot and the log.
@@ -299,7 +356,9 @@ pub fn keep(
     who: &str,
 ) -> anyhow::Result<PathBuf> {
     let project = frozen.file.about.project;
-    if let (Some((number, error)), TooNear::Refuse) = (frozen.too_near.first(), too_near) {
+    if let (Some((number, error)), TooNear::Refuse | TooNear::KeepEarlier) =
+        (frozen.too_near.first(), too_near)
+    {
         anyhow::bail!(
             "snapshot {number} and this one: {error}. If no figure of snapshot {number} was released, --replace destroys \
              it and keeps this one"
@@ -314,7 +373,7 @@ pub fn keep(
     let detail = serde_json::json!({
         "project": project, "snapshot": snapshot.number, "early": snapshot.early,
         "cases": frozen.file.records.len(), "interviews": frozen.interviews, "held_back": frozen.held_back,
-        "unopened": snapshot.unopened, "replaced": frozen.too_near.iter().map(|(n, _)| n).collect::<Vec<_>>(),
+        "unopened": snapshot.unopened, "left_out": frozen.left_out.len(), "replaced": frozen.too_near.iter().map(|(n, _)| n).collect::<Vec<_>>(),
         "sha256": frozen.file.sha256()?,
     });
     receiver.field.transaction(|db| {
@@ -371,9 +430,19 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// What an interview says.
 struct Opened {
+    visit: CaseVisit,
     adults: Option<usize>,
     answers: IndexMap<String, String>,
     unopened: bool,
+}
+
+/// What became of an interview that was to be opened.
+enum Opening {
+    Opened(Opened),
+    /// The device encrypted all of it, and the custodian's key was not given.
+    Closed,
+    /// It does not open, for this reason.
+    LeftOut(String),
 }
 
 fn open(
@@ -381,14 +450,55 @@ fn open(
     project: i64,
     stored: &Stored,
     answer_half: &[u8],
-    custodian: Option<&CustodianPrivate>,
-) -> anyhow::Result<Opened> {
+    custodian: Option<&Bundle>,
+) -> anyhow::Result<Opening> {
     let form = receiver.read_form(project, &stored.form_id, &stored.form_version)?;
-    let xml = halves::join(&stored.xml, answer_half).context("the two halves of an interview do not fit")?;
-    let (xml, unopened) = open_sealed(&form, stored, xml, custodian)?;
+    let mut xml =
+        halves::join(&stored.xml, answer_half).context("the two halves of an interview do not fit")?;
+    let mut visit = stored.visit.clone();
+    if visit.is_none() {
+        let Some(key) = custodian.and_then(|custodian| custodian.forms.as_ref()) else {
+            return Ok(Opening::Closed);
+        };
+        let files = files_of(receiver, stored, &receiver.key(project)?)?;
+        match open_encrypted(key, &xml, |name| files.get(name).cloned()) {
+            Ok(opened) => xml = opened,
+            Err(error) => return Ok(Opening::LeftOut(error.to_string())),
+        }
+        let Ok(submission) = submission::read(&form.compiled, &xml) else {
+            return Ok(Opening::LeftOut("what it holds is no readable interview".to_owned()));
+        };
+        visit = receiver.find_case(project, &form, &submission, stored.received_at)?.0;
+    }
+    let Some(visit) = visit else {
+        return Ok(Opening::LeftOut("its dwelling is not in the sample".to_owned()));
+    };
+    let (xml, unopened) = match open_sealed(&form, stored, xml, custodian.map(|custodian| &custodian.blocks))
+    {
+        Ok(opened) => opened,
+        Err(error) => return Ok(Opening::LeftOut(format!("{error:#}"))),
+    };
     let submission = submission::read(&form.compiled, &xml).context("a stored interview cannot be read")?;
     let adults = form.text(&submission, "adults_n").and_then(|n| n.parse().ok());
-    Ok(Opened { adults, answers: answers_of(&form, &submission), unopened })
+    Ok(Opening::Opened(Opened { visit, adults, answers: answers_of(&form, &submission), unopened }))
+}
+
+/// The files of an interview by name; what is damaged or gone is as if it had not come.
+fn files_of(
+    receiver: &Receiver,
+    stored: &Stored,
+    key: &Arc<WaveKey>,
+) -> anyhow::Result<HashMap<String, Vec<u8>>> {
+    let mut files = HashMap::new();
+    for file in receiver.field.read(|db| db.list_attachments(stored.id, key))? {
+        match receiver.read_file(Arc::clone(key), &file.file) {
+            _ if file.in_conflict => {}
+            Ok(bytes) => drop(files.insert(file.name, bytes)),
+            Err(FilesError::Damaged { .. } | FilesError::Gone { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(files)
 }
 
 /// Answers by question, without anything of the field half.

@@ -16,6 +16,7 @@ pub mod progress;
 pub mod quality;
 pub mod reserves;
 pub mod reviews;
+pub mod servers;
 pub mod template;
 pub mod villages;
 pub mod weights;

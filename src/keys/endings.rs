@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use super::key_folder::{KeyFolder, KeyFolderError, write_new};
 
@@ -116,6 +117,20 @@ impl KeyFolder {
 
     fn retention_file(&self, wave: i64) -> PathBuf {
         self.path().join(format!("analysts-{wave}.until"))
+    }
+
+    /// The random id that tells this key folder from every other, made at the first call. It is no secret.
+    pub fn id(&self) -> Result<String, KeyFolderError> {
+        let path = self.path().join("folder.id");
+        if !path.exists() {
+            match write_new(&path, format!("{}\n", Uuid::new_v4()).as_bytes()) {
+                // Another process made it at the same moment.
+                Err(KeyFolderError::Exists { .. }) => {}
+                made => made?,
+            }
+        }
+        let id = fs::read_to_string(&path).map_err(|source| KeyFolderError::Folder { path, source })?;
+        Ok(id.trim().to_owned())
     }
 
     /// Names of all files here, in order.

@@ -15,17 +15,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{NaiveDate, Utc};
 
+use super::bundle::{Bundle, CUSTODIAN, PublicBundle, load_custodian_public};
+use super::encrypted_form::EncryptedFormError;
 use super::passphrase::{Passphrase, SHORTEST_PASSPHRASE};
-use super::sealed_block::{
-    BlockPlace, CustodianPrivate, CustodianPublic, SealedBlockError, open_block, seal_block,
-};
+use super::sealed_block::{BlockPlace, CustodianPrivate, SealedBlockError, open_block, seal_block};
 use super::wave_key::{KeyError, WaveKey};
 
 const WAVE: &str = "langnghe-wave-key";
 const TABLET: &str = "langnghe-tablet-key";
 const ANALYSTS: &str = "langnghe-analysts-key";
-const CUSTODIAN: &str = "langnghe-custodian-key";
-const CUSTODIAN_PUBLIC: &str = "langnghe-custodian-public";
 
 /// Why a key could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +52,8 @@ pub enum KeyFolderError {
     Escrow { wave: i64, path: PathBuf },
     #[error(transparent)]
     Block(#[from] SealedBlockError),
+    #[error(transparent)]
+    Forms(#[from] EncryptedFormError),
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -97,7 +97,7 @@ impl KeyFolder {
     pub fn create_survey(
         &self,
         wave: i64,
-        custodian: &CustodianPublic,
+        custodian: &PublicBundle,
         passphrase: &Passphrase,
     ) -> Result<PathBuf, KeyFolderError> {
         if !passphrase.is_long_enough() {
@@ -121,10 +121,10 @@ impl KeyFolder {
             analysts.expose_secret()
         );
         let number = wave.to_string();
-        let sealed = seal_block(custodian, escrow_place(&number), all.as_bytes())?;
+        let sealed = seal_block(&custodian.blocks, escrow_place(&number), all.as_bytes())?;
         // The copy first: a key without one could be lost for good.
         write_new(&escrow, format!("{sealed}\n").as_bytes())?;
-        write_new(&self.path.join(format!("wave-{wave}.custodian.pub")), public_line(custodian).as_bytes())?;
+        write_new(&self.path.join(format!("wave-{wave}.custodian.pub")), custodian.to_text()?.as_bytes())?;
         write_new(
             &self.path.join(format!("tablet-{wave}.pub")),
             format!("{}\n", tablet.public().to_text()).as_bytes(),
@@ -141,7 +141,7 @@ impl KeyFolder {
         &self,
         wave: i64,
         escrow: &Path,
-        custodian: &CustodianPrivate,
+        custodian: &Bundle,
         passphrase: &Passphrase,
     ) -> Result<(), KeyFolderError> {
         if !passphrase.is_long_enough() {
@@ -151,7 +151,7 @@ impl KeyFolder {
         let sealed = fs::read_to_string(escrow)
             .map_err(|source| KeyFolderError::Folder { path: escrow.to_owned(), source })?;
         let number = wave.to_string();
-        let all = open_block(custodian, escrow_place(&number), sealed.trim()).map_err(|_| wrong())?;
+        let all = open_block(&custodian.blocks, escrow_place(&number), sealed.trim()).map_err(|_| wrong())?;
         let all = String::from_utf8(all).map_err(|_| wrong())?;
         let (key, rest) = all.split_once(' ').ok_or_else(wrong)?;
         // Copies of the first version have no analysts' key.
@@ -195,8 +195,8 @@ impl KeyFolder {
         Ok(CustodianPrivate::from_text(&text)?)
     }
 
-    /// The public half of the custodian's key of a wave, which sealed blocks are sealed to; the demo's has none here.
-    pub fn custodian(&self, wave: i64) -> Result<Option<CustodianPublic>, KeyFolderError> {
+    /// The public halves of the custodian's bundle of a wave; the demo's has none here.
+    pub fn custodian(&self, wave: i64) -> Result<Option<PublicBundle>, KeyFolderError> {
         let path = self.path.join(format!("wave-{wave}.custodian.pub"));
         if path.exists() { load_custodian_public(&path).map(Some) } else { Ok(None) }
     }
@@ -278,41 +278,6 @@ impl KeyFolder {
     }
 }
 
-/// Makes a custodian's key on their own machine: `path` with the private half under the passphrase, `path.pub` with the
-/// public half, the only one that a server gets.
-pub fn create_custodian(path: &Path, passphrase: &Passphrase) -> Result<PathBuf, KeyFolderError> {
-    if !passphrase.is_long_enough() {
-        return Err(KeyFolderError::Short);
-    }
-    let key = CustodianPrivate::generate()?;
-    let mut public = path.as_os_str().to_owned();
-    public.push(".pub");
-    let public = PathBuf::from(public);
-    write_key(path, CUSTODIAN, key.to_text().as_bytes(), Some(passphrase))?;
-    write_new(&public, public_line(&key.public()).as_bytes())?;
-    Ok(public)
-}
-
-/// The private half of a custodian's key.
-pub fn load_custodian(path: &Path, passphrase: &Passphrase) -> Result<CustodianPrivate, KeyFolderError> {
-    let secret = read_key(path, CUSTODIAN, Some(passphrase))?;
-    let text = String::from_utf8(secret).map_err(|_| KeyFolderError::NotAKey { path: path.to_owned() })?;
-    Ok(CustodianPrivate::from_text(&text)?)
-}
-
-/// The public half of a custodian's key.
-pub fn load_custodian_public(path: &Path) -> Result<CustodianPublic, KeyFolderError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| KeyFolderError::Folder { path: path.to_owned(), source })?;
-    let key = text.trim().strip_prefix(CUSTODIAN_PUBLIC);
-    let key = key.ok_or_else(|| KeyFolderError::NotAKey { path: path.to_owned() })?;
-    Ok(CustodianPublic::from_text(key)?)
-}
-
-fn public_line(key: &CustodianPublic) -> String {
-    format!("{CUSTODIAN_PUBLIC} {}\n", key.to_text())
-}
-
 fn escrow_place(wave: &str) -> BlockPlace<'_> {
     BlockPlace { form_id: "langnghe escrow", form_version: wave, block_path: "", first_instance_id: "" }
 }
@@ -324,7 +289,7 @@ fn place(path: &Path, head: &str) -> String {
     if head == CUSTODIAN { head.to_owned() } else { format!("{head} {name}") }
 }
 
-fn write_key(
+pub(in crate::keys) fn write_key(
     path: &Path,
     head: &str,
     secret: &[u8],
@@ -337,7 +302,11 @@ fn write_key(
     write_new(path, line.as_bytes())
 }
 
-fn read_key(path: &Path, head: &str, passphrase: Option<&Passphrase>) -> Result<Vec<u8>, KeyFolderError> {
+pub(in crate::keys) fn read_key(
+    path: &Path,
+    head: &str,
+    passphrase: Option<&Passphrase>,
+) -> Result<Vec<u8>, KeyFolderError> {
     let failed = |source: io::Error| KeyFolderError::Folder { path: path.to_owned(), source };
     let not_a_key = || KeyFolderError::NotAKey { path: path.to_owned() };
     let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;

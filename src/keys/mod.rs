@@ -4,6 +4,8 @@
 //! is derived with HKDF-SHA-256, so that a key for names cannot open anything and a key for the field vault cannot
 //! open an answer by accident.
 
+mod bundle;
+mod encrypted_form;
 mod endings;
 mod key_folder;
 mod passphrase;
@@ -11,7 +13,11 @@ mod plain_blocks;
 mod sealed_block;
 mod wave_key;
 
-pub use key_folder::{KeyFolder, KeyFolderError, create_custodian, load_custodian, load_custodian_public};
+pub use bundle::{
+    Bundle, PublicBundle, create_custodian, is_custodian, load_custodian, load_custodian_public,
+};
+pub use encrypted_form::{EncryptedFormError, FormsPrivate, FormsPublic, open_encrypted};
+pub use key_folder::{KeyFolder, KeyFolderError};
 pub use passphrase::{Passphrase, SHORTEST_PASSPHRASE};
 pub use plain_blocks::{PlainBlockError, SEALED_BY_SERVER, seal_plain_blocks};
 pub use sealed_block::{

@@ -2,12 +2,14 @@
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use md5::{Digest, Md5};
 use serde::Deserialize;
+use surveys::xform;
 
 use super::documents::{self, ListedFile, ListedForm};
 use super::{Failure, blocking, check_version, entity_lists, text_xml};
 use crate::db::{AppUser, Form, FormFile, FormState};
-use crate::intake::{IntakeError, Receiver};
+use crate::intake::{IntakeError, KeepsFiles, Receiver};
 
 #[derive(Debug, Deserialize)]
 pub struct Place {
@@ -41,12 +43,16 @@ pub async fn list_forms(
 ) -> Result<HttpResponse, Failure> {
     check_version(&request)?;
     let base = address_of(&request, &place);
+    let seals = seals_blocks(&request);
     let forms = blocking(&receiver, move |receiver| {
         let device = receiver.find_app_user(place.project, &place.token)?;
         let mut listed = Vec::new();
         for form in receiver.field.read(|db| db.list_forms(place.project))? {
             let wanted = only.form_id.as_ref().is_none_or(|id| *id == form.form_id);
-            if form.state == FormState::Open && wanted {
+            if form.state == FormState::Open
+                && wanted
+                && let Some(form) = sealed_for(receiver, form, seals)?
+            {
                 let has_files = !files_of(receiver, &form, &device)?.is_empty();
                 listed.push((form, has_files));
             }
@@ -73,8 +79,18 @@ pub async fn list_forms(
 }
 
 /// The form's bytes, exactly those whose MD5 the list gave.
-pub async fn find_form(receiver: Data<Receiver>, place: Path<Place>) -> Result<HttpResponse, Failure> {
-    let (form, _) = blocking(&receiver, move |receiver| served(receiver, &place)).await?;
+pub async fn find_form(
+    request: HttpRequest,
+    receiver: Data<Receiver>,
+    place: Path<Place>,
+) -> Result<HttpResponse, Failure> {
+    let seals = seals_blocks(&request);
+    let form = blocking(&receiver, move |receiver| {
+        let (form, _) = served(receiver, &place)?;
+        let form_id = form.form_id.clone();
+        sealed_for(receiver, form, seals)?.ok_or(IntakeError::UnknownForm { form: form_id })
+    })
+    .await?;
     Ok(HttpResponse::Ok()
         .content_type("application/xml; charset=utf-8")
         .insert_header(("ETag", format!("\"{}\"", form.hash)))
@@ -132,6 +148,33 @@ pub fn served(receiver: &Receiver, place: &Place) -> Result<(Form, AppUser), Int
         FormState::Closed => Err(IntakeError::ClosedForm { form: form.form_id }),
         FormState::Open | FormState::Closing => Ok((form, device)),
     }
+}
+
+/// Header of a client that seals blocks itself; its value is the form of the seal.
+pub const SEALS: &str = "X-LangNghe-Seals";
+
+fn seals_blocks(request: &HttpRequest) -> bool {
+    request.headers().get(SEALS).is_some_and(|form| form.as_bytes() == b"ln1")
+}
+
+/// The form as this client may have it (protection.md rule 10): one with sealed blocks goes to clients that cannot seal
+/// as an ODK-encrypted form, whose answers the device encrypts to the custodian; not at all where the custodian has no
+/// key for that.
+fn sealed_for(receiver: &Receiver, mut form: Form, seals: bool) -> Result<Option<Form>, IntakeError> {
+    let has_blocks = |form: &Form| {
+        let read = receiver.read_form(form.project, &form.form_id, &form.version)?;
+        Ok::<_, IntakeError>(read.compiled.sealed_groups().next().is_some())
+    };
+    if seals || receiver.keeps_files(form.project)? == KeepsFiles::All || !has_blocks(&form)? {
+        return Ok(Some(form));
+    }
+    let Some(custodian) = receiver.custodian(form.project)? else { return Ok(Some(form)) };
+    let Some(key) = custodian.forms else { return Ok(None) };
+    let key = key.to_text().map_err(|error| IntakeError::Unavailable(error.to_string()))?;
+    let Some(xml) = xform::with_public_key(&form.xml, &key) else { return Ok(None) };
+    form.hash = Md5::digest(&xml).iter().map(|byte| format!("{byte:02x}")).collect();
+    form.xml = xml;
+    Ok(Some(form))
 }
 
 /// The form's own files, then the entity lists that it reads.

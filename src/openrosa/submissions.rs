@@ -152,7 +152,7 @@ struct Files {
 
 impl Files {
     fn new(receiver: &Receiver, project: i64, keeps_files: KeepsFiles) -> Result<Self, Failure> {
-        let key = receiver.key(project)?;
+        let key = receiver.key_for_submission(project)?;
         Ok(Self { store: receiver.files(), key, keeps_files, written: Vec::new(), held: Vec::new() })
     }
 

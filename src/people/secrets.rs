@@ -7,6 +7,8 @@ use totp_rs::{Builder, Secret};
 
 /// Shortest password, in letters; NIST SP 800-63B asks for 15 where it is the only factor, 8 with a second one.
 pub const SHORTEST_PASSWORD: usize = 12;
+/// Longest password, in letters: any phrase, and no work for the server.
+pub const LONGEST_PASSWORD: usize = 512;
 /// Bytes of a TOTP secret (RFC 4226 asks for 160 bits).
 pub const SECOND_FACTOR_BYTES: usize = 20;
 
@@ -17,6 +19,10 @@ pub enum SecretError {
         "mật khẩu ngắn hơn {SHORTEST_PASSWORD} ký tự; hãy chọn một câu dài hơn (the password has fewer than {SHORTEST_PASSWORD} characters; choose a longer phrase)"
     )]
     Short,
+    #[error(
+        "mật khẩu dài hơn {LONGEST_PASSWORD} ký tự; hãy chọn câu ngắn hơn (the password has more than {LONGEST_PASSWORD} characters; choose a shorter phrase)"
+    )]
+    Long,
     #[error("mật khẩu chứa tên đăng nhập; hãy chọn câu khác (the password holds the login; choose another)")]
     HoldsLogin,
     #[error("mật khẩu quá dễ đoán; hãy chọn câu khác (the password is too easy to guess; choose another)")]
@@ -29,9 +35,12 @@ pub enum SecretError {
 
 /// Refuses passwords that are guessed first.
 pub fn check_password(login: &str, password: &str) -> Result<(), SecretError> {
-    let letters: Vec<char> = password.chars().collect();
-    if letters.len() < SHORTEST_PASSWORD {
+    let letters = password.chars().count();
+    if letters < SHORTEST_PASSWORD {
         return Err(SecretError::Short);
+    }
+    if letters > LONGEST_PASSWORD {
+        return Err(SecretError::Long);
     }
     let lower = password.to_lowercase();
     let name = login.split('@').next().unwrap_or(login).to_lowercase();
@@ -39,12 +48,77 @@ pub fn check_password(login: &str, password: &str) -> Result<(), SecretError> {
         return Err(SecretError::HoldsLogin);
     }
     let kinds: std::collections::BTreeSet<char> = lower.chars().collect();
-    let common = ["password", "matkhau", "123456", "qwerty", "langnghe"];
-    let rest = common.iter().fold(lower.clone(), |text, word| text.replace(word, ""));
-    if kinds.len() < 5 || rest.chars().count() < SHORTEST_PASSWORD / 2 {
+    let plain: String = lower.chars().filter(|c| !c.is_whitespace()).collect();
+    let rest = COMMON.iter().fold(plain, |text, word| text.replace(word, ""));
+    if kinds.len() < 5 || without_rows(&rest).chars().count() < SHORTEST_PASSWORD / 2 {
         return Err(SecretError::Common);
     }
     Ok(())
+}
+
+/// Words that count for nothing in a password: those that lists of stolen passwords begin with, in English and
+/// Vietnamese, and those of this program and its province.
+const COMMON: [&str; 28] = [
+    "password",
+    "passw0rd",
+    "matkhau",
+    "mậtkhẩu",
+    "administrator",
+    "admin",
+    "welcome",
+    "letmein",
+    "iloveyou",
+    "football",
+    "baseball",
+    "princess",
+    "sunshine",
+    "superman",
+    "dragon",
+    "monkey",
+    "trustno1",
+    "anhyeuem",
+    "emyeuanh",
+    "khongbiet",
+    "quenmatkhau",
+    "xinchao",
+    "vietnam",
+    "việtnam",
+    "tuyenquang",
+    "tuyênquang",
+    "langnghe",
+    "lắngnghe",
+];
+
+/// The rows that fingers run along.
+const ROWS: [&str; 6] = [
+    "01234567890",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "1q2w3e4r5t6y7u8i9o0p",
+];
+
+/// The text without runs of four letters or more of such a row, forwards or backwards.
+fn without_rows(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let mut rest = String::new();
+    let mut at = 0;
+    while at < letters.len() {
+        let run = (4..=letters.len() - at).rev().find(|length| {
+            let part: String = letters[at..at + length].iter().collect();
+            let back: String = part.chars().rev().collect();
+            ROWS.iter().any(|row| row.contains(&part) || row.contains(&back))
+        });
+        match run {
+            Some(length) => at += length,
+            None => {
+                rest.push(letters[at]);
+                at += 1;
+            }
+        }
+    }
+    rest
 }
 
 /// Memory 19 MiB, two passes, one lane: the least that OWASP's password storage sheet recommends for Argon2id.

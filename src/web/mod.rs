@@ -125,6 +125,7 @@ pub fn start(
                     .add(("X-Content-Type-Options", "nosniff"))
                     .add(("Referrer-Policy", "no-referrer"))
                     .add(("X-Frame-Options", "DENY"))
+                    .add(("Cache-Control", "no-store"))
                     // A page that needs more says so itself.
                     .add(("Content-Security-Policy", NOTHING))
                     .add(("Cross-Origin-Opener-Policy", "same-origin"))

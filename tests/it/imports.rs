@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("accounts", &["db", "keys", "people"]),
     ("files", &["keys"]),
     ("intake", &["db", "fieldwork", "files", "keys"]),
-    ("jobs", &["intake", "db", "fieldwork", "keys"]),
+    ("jobs", &["intake", "files", "db", "fieldwork", "keys"]),
     ("openrosa", &["intake", "files", "db", "fieldwork", "jobs", "keys", "config"]),
     ("central", &["accounts", "files", "intake", "keys", "people", "db", "fieldwork", "jobs", "config"]),
     ("api", &["accounts", "files", "intake", "keys", "people", "db", "fieldwork", "jobs", "config"]),

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use langnghe::keys::{
-    BlockPlace, CustodianPrivate, CustodianPublic, KeyError, KeyFolder, KeyFolderError, Purpose, SEAL_STEP,
-    SealedBlockError, WaveKey, is_sealed_block, open_block, seal_block, seal_block_by_chance,
+    self, BlockPlace, CustodianPrivate, CustodianPublic, KeyError, KeyFolder, KeyFolderError, Purpose,
+    SEAL_STEP, SealedBlockError, WaveKey, is_sealed_block, open_block, seal_block, seal_block_by_chance,
 };
 use surveys::chance::Chance;
 
@@ -155,4 +155,48 @@ fn the_format_of_sealed_blocks_is_fixed() {
     let public = CustodianPrivate::from_seed(2026).public();
     let sealed = seal_block_by_chance(&public, place, text("xml").as_bytes(), &mut chance).expect("sealed");
     assert_eq!(sealed, text("sealed"));
+}
+
+/// Rule 9: three keys under one passphrase, of which a server has the public halves; the third one opens backups.
+#[test]
+fn a_custodians_bundle_holds_three_keys_under_its_passphrase_and_opens_backups() {
+    let folder = TemporaryFolder::new();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let run = |arguments: &[&str], passphrase: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_langnghe"))
+            .args(arguments)
+            .env("LANGNGHE_DATA", folder.path().join("data"))
+            .env("LANGNGHE_KEY_PASSPHRASE", passphrase)
+            .env("LANGNGHE_CUSTODIAN_PASSPHRASE", passphrase)
+            .output()
+            .expect("the program runs")
+    };
+    let own = "của riêng người giữ khóa";
+    assert_eq!(run(&["key", "custodian", "--output", &file("short")], "ngắn").status.code(), Some(1));
+    assert!(!folder.path().join("short").exists());
+    assert!(run(&["key", "custodian", "--output", &file("custodian")], own).status.success());
+    let mode = fs::metadata(file("custodian")).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let private = fs::read_to_string(file("custodian")).expect("read");
+    assert!(private.starts_with("langnghe-custodian-key passphrase ") && !private.contains("AGE-SECRET-KEY"));
+    let public = fs::read_to_string(file("custodian.pub")).expect("read");
+    let lines: Vec<&str> = public.lines().map(|line| line.split(' ').next().expect("a word")).collect();
+    assert_eq!(lines, ["langnghe-custodian-public", "rsa", "age"]);
+    let bundle =
+        keys::load_custodian(file("custodian").as_ref(), &keys::Passphrase::new(own)).expect("it opens");
+    let known = keys::load_custodian_public(file("custodian.pub").as_ref()).expect("it is read");
+    assert_eq!(bundle.public(), known);
+    // 3072 bits, 384 bytes, in X.509: 24 bytes of frame, and a byte and frame of the exponent.
+    let rsa = known.forms.expect("a key").to_text().expect("text");
+    assert!((390..=430).contains(&(rsa.len() * 3 / 4)), "{}", rsa.len());
+
+    assert!(run(&["project", "add", "Diễn tập", "--kind", "practice"], own).status.success());
+    let public = file("custodian.pub");
+    let backup = ["backup", &file("backup"), "--recipient-field", &public, "--recipient-answers", &public];
+    let made = run(&backup, own);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let verify = ["verify", &file("backup"), "--identity", &file("custodian")];
+    let verified = run(&verify, own);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert_eq!(run(&verify, "một câu khác hẳn thế này").status.code(), Some(1));
 }

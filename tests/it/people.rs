@@ -145,9 +145,25 @@ fn weak_passwords_and_odd_logins_are_refused() {
     let add = |login: &str, password: &str| {
         house.accounts.add(login, Role::Viewer, Reach::default(), password, Utc::now()).map(drop)
     };
-    for password in ["ngắn quá", "aaaaaaaaaaaaaaa", "password123456", "lan.nguyen va me"] {
+    let endless = "câu dài ".repeat(100);
+    for password in [
+        "ngắn quá",
+        "aaaaaaaaaaaaaaa",
+        "password123456",
+        "lan.nguyen va me",
+        "qwertyuiop1234",
+        "zyxwvutsrqponm",
+        "1q2w3e4r5t6y7u",
+        "Mật khẩu 2026",
+        "anhyeuem123456",
+        "Tuyenquang2026",
+        &endless,
+    ] {
         assert!(add("lan.nguyen@so.vn", password).is_err(), "{password}");
     }
+    // Any kinds of letters will do, 64 and more of them.
+    add("dai", &"một câu dài ".repeat(8)).expect("long phrases are welcome");
+    add("chu-thuong", "sông núi nước nam").expect("lower case alone is enough");
     assert!(add("la n", PASSWORD).is_err());
     add("lan.nguyen@so.vn", PASSWORD).expect("added");
     assert!(matches!(add("LAN.nguyen@so.vn", PASSWORD), Err(AccountError::Exists { .. })));
@@ -303,4 +319,32 @@ fn the_keys_of_a_survey_are_made_under_a_passphrase_and_come_back_from_the_custo
     assert!(open.load_tablet(1).expect("opens").public() == tablet);
     let log = text(&run(&["audit", "verify"], &[]).stdout);
     assert!(log.starts_with("4 "), "{log}");
+}
+
+#[test]
+fn a_log_that_was_written_anew_does_not_go_through_the_heads_that_a_second_body_kept() {
+    let folder = TemporaryFolder::new();
+    let kept = TemporaryFolder::new();
+    let run = |arguments: &[&str]| langnghe(&folder, arguments, &[]);
+    let ok = |arguments: &[&str]| {
+        let done = run(arguments);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        text(&done.stdout)
+    };
+    ok(&["project", "add", "Khảo sát 2026"]);
+    let head = ok(&["audit", "head", "--output", &kept.path().display().to_string()]);
+    let head = head.trim();
+    ok(&["project", "add", "Khảo sát 2027"]);
+    assert!(ok(&["audit", "verify", "--head", head]).contains("nguyên vẹn"));
+
+    // Somebody with the database takes the log away and lets the program write another one.
+    let vault = format!("sqlite://{}/field.db", folder.path().display());
+    crate::databases::execute(&vault, "delete from audit");
+    ok(&["project", "add", "Khảo sát 2028"]);
+    assert!(ok(&["audit", "verify"]).contains("nguyên vẹn"), "by itself the new log is whole");
+    let done = run(&["audit", "verify", "--head", head]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(text(&done.stderr).contains("does not go through its head"), "{}", text(&done.stderr));
+    std::fs::write(head, "no head").expect("written");
+    assert!(text(&run(&["audit", "verify", "--head", head]).stderr).contains("no head of a log"));
 }

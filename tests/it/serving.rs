@@ -12,34 +12,83 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::databases::TemporaryFolder;
 
-struct Served {
+/// A running server.
+pub struct Served {
     program: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Served {
     fn start(data: &Path, options: &[&str]) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_langnghe"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(options)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_langnghe"));
+        Self::start_with(program.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(options))
+    }
+
+    pub fn start_with(command: &mut Command) -> Self {
+        let mut program = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(program.stderr.take().expect("a pipe")).lines();
         let address = lines
             .by_ref()
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("://")?.1.to_owned()))
             .expect("it says where it listens");
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.map_while(Result::ok).count());
         Self { program, address }
     }
 
     /// Ends as systemd ends it.
-    fn end(mut self) {
+    pub fn end(mut self) {
         let id = self.program.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
         assert!(self.program.wait().expect("it ends").success(), "SIGTERM ends it gracefully");
+    }
+}
+
+/// A client over HTTP.
+pub struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+const BOUNDARY: &str = "ranh-gioi-91c4";
+
+impl Client {
+    pub fn of(served: &Served) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        Self { agent: config.into(), base: format!("http://{}", served.address) }
+    }
+
+    /// Status and body.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        self.run("GET", path, headers, Vec::new())
+    }
+
+    /// Sends a submission to a device's address, with its files.
+    pub fn send(&self, device: &str, xml: &str, files: &[(String, Vec<u8>)]) -> (u16, String) {
+        let mut body = Vec::new();
+        let xml = [("xml_submission_file".to_owned(), xml.as_bytes().to_vec())];
+        for (name, bytes) in xml.iter().chain(files) {
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let headers = [("X-OpenRosa-Version", "1.0"), ("Content-Type", &kind)];
+        self.run("POST", &format!("{device}/submission"), &headers, body)
+    }
+
+    pub fn run(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, String) {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut reply = self.agent.run(request.body(body).expect("a request")).expect("an answer");
+        (reply.status().as_u16(), reply.body_mut().read_to_string().expect("text"))
     }
 }
 
@@ -110,6 +159,30 @@ fn the_server_speaks_tls_with_its_own_certificate() {
     assert_eq!(wrong.status.code(), Some(1));
     let said = String::from_utf8_lossy(&wrong.stderr);
     assert!(said.contains("other.key") && said.contains("does the key belong to the certificate"), "{said}");
+}
+
+#[test]
+fn every_answer_tells_browsers_to_run_frame_guess_and_keep_nothing() {
+    let folder = TemporaryFolder::new();
+    let served = Served::start(folder.path(), &[]);
+    for path in ["/healthz", "/v1/projects", "/v1/key/x/projects/1/formList", "/", "/metrics"] {
+        let reply = ask(TcpStream::connect(&served.address).expect("it listens"), path).to_lowercase();
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "x-frame-options: deny",
+            "cache-control: no-store",
+        ] {
+            assert!(reply.contains(header), "{path} {header}: {reply}");
+        }
+        assert!(!reply.contains("set-cookie") && !reply.contains("access-control-allow-origin"), "{path}");
+        assert!(!reply.contains("\nserver:"), "{path}");
+    }
+    let trace = Client::of(&served).run("TRACE", "/healthz", &[("X-Secret", "bí mật")], Vec::new());
+    assert!(trace.0 >= 400 && !trace.1.contains("bí mật"), "{trace:?}");
+    served.end();
 }
 
 #[test]

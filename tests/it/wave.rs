@@ -19,9 +19,9 @@ use uuid::Uuid;
 use crate::databases::{Place, TemporaryFolder, morning, on_both_backends};
 use crate::storage_secrecy::files_with;
 
-const HOUSE: &str = "bốn từ không liền nhau";
-const CUSTODIAN: &str = "của riêng người giữ khóa";
-const NAME: &str = "Khảo sát thử";
+pub const HOUSE: &str = "bốn từ không liền nhau";
+pub const CUSTODIAN: &str = "của riêng người giữ khóa";
+pub const NAME: &str = "Khảo sát thử";
 /// Villages of the frame in each of the two areas, of them drawn, dwellings listed and taken in a village.
 const FRAMED: usize = 12;
 const DRAWN: usize = 4;
@@ -59,18 +59,18 @@ const FORM: &str = "
 ";
 
 /// An installation with one survey, its form and its keys, on the databases of a test.
-struct Survey<'p> {
-    place: &'p Place,
-    folder: TemporaryFolder,
+pub struct Survey<'p> {
+    pub place: &'p Place,
+    pub folder: TemporaryFolder,
     started: DateTime<Utc>,
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 impl<'p> Survey<'p> {
-    fn new(place: &'p Place) -> Self {
+    pub fn new(place: &'p Place) -> Self {
         let survey = Self { place, folder: TemporaryFolder::new(), started: Utc::now() };
         survey.ok(&["project", "add", NAME], HOUSE);
         let field = place.field();
@@ -95,29 +95,38 @@ impl<'p> Survey<'p> {
         survey
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn run(&self, arguments: &[&str], passphrase: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_langnghe"))
+    pub fn run(&self, arguments: &[&str], passphrase: &str) -> Output {
+        self.command(arguments, passphrase).output().expect("the program runs")
+    }
+
+    /// A server on this installation, at any free port.
+    pub fn serve(&self, options: &[&str]) -> Command {
+        self.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat(), HOUSE)
+    }
+
+    pub fn command(&self, arguments: &[&str], passphrase: &str) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_langnghe"));
+        program
             .args(arguments)
             .env("LANGNGHE_DATA", self.folder.path().join("data"))
             .env("LANGNGHE_FIELD", &self.place.field_url)
             .env("LANGNGHE_ANSWERS", &self.place.answers_url)
             .env("LANGNGHE_KEY_PASSPHRASE", passphrase)
-            .env("LANGNGHE_CUSTODIAN_PASSPHRASE", CUSTODIAN)
-            .output()
-            .expect("the program runs")
+            .env("LANGNGHE_CUSTODIAN_PASSPHRASE", CUSTODIAN);
+        program
     }
 
-    fn ok(&self, arguments: &[&str], passphrase: &str) -> String {
+    pub fn ok(&self, arguments: &[&str], passphrase: &str) -> String {
         let done = self.run(arguments, passphrase);
         assert!(done.status.success(), "{arguments:?}: {}", text(&done.stderr));
         text(&done.stdout)
     }
 
-    fn refused(&self, arguments: &[&str]) -> String {
+    pub fn refused(&self, arguments: &[&str]) -> String {
         let done = self.run(arguments, HOUSE);
         assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", text(&done.stdout));
         text(&done.stderr)
@@ -143,7 +152,7 @@ impl<'p> Survey<'p> {
         self.write("instrument/areas.csv", "code,name\n01,Huyện Một\n02,Huyện Hai\n");
     }
 
-    fn give_design(&self) {
+    pub fn give_design(&self) {
         self.give_instrument(&weighting(), &plan());
         self.ok(&["wave", "design", "1", &self.file("instrument")], HOUSE);
     }
@@ -181,27 +190,28 @@ impl<'p> Survey<'p> {
             .to_vec()
     }
 
-    fn make_cases(&self) -> String {
+    pub fn make_cases(&self) -> String {
         self.give_sample(|village| if village < FRAMED { "01" } else { "02" });
         let arguments = self.cases();
         self.ok(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), HOUSE)
     }
 
-    fn keys(&self) -> KeyFolder {
+    pub fn keys(&self) -> KeyFolder {
         KeyFolder::open(self.folder.path().join("data/keys"))
             .expect("the folder opens")
             .with_passphrase(Passphrase::new(HOUSE))
     }
 
-    fn receiver(&self) -> Receiver {
+    pub fn receiver(&self) -> Receiver {
         Receiver::new(self.place.field(), self.place.answers(), HashMap::new(), Ties::Random)
             .with_key_folder(self.keys())
     }
 
     /// Sends the `n`th interview, a second after the one before.
-    fn send(&self, receiver: &Receiver, n: usize) -> Result<Outcome, IntakeError> {
-        let custodian =
-            keys::load_custodian_public(&self.folder.path().join("custodian.pub")).expect("a public key");
+    pub fn send(&self, receiver: &Receiver, n: usize) -> Result<Outcome, IntakeError> {
+        let custodian = keys::load_custodian_public(&self.folder.path().join("custodian.pub"))
+            .expect("a public key")
+            .blocks;
         let place = BlockPlace {
             form_id: "hh",
             form_version: "1",
@@ -232,17 +242,17 @@ impl<'p> Survey<'p> {
         receiver.receive(1, sender, xml.into_bytes(), at).map(|stored| stored.outcome)
     }
 
-    fn analysis(&self, snapshot: Option<u32>) -> AnalysisFile {
+    pub fn analysis(&self, snapshot: Option<u32>) -> AnalysisFile {
         let files = AnalysisFiles::open(self.folder.path().join("data/analysis")).expect("a folder");
         files.read(1, snapshot, &self.keys().analysts(1).expect("the analysts' key")).expect("it opens")
     }
 
-    fn state(&self) -> ProjectState {
+    pub fn state(&self) -> ProjectState {
         self.place.field().read(|db| db.find_project(1)).expect("read").expect("there").state
     }
 }
 
-fn main_cases(receiver: &Receiver) -> Vec<(String, i64)> {
+pub fn main_cases(receiver: &Receiver) -> Vec<(String, i64)> {
     let cases = receiver.field.read(|db| db.list_cases(1)).expect("cases");
     cases
         .into_iter()
@@ -251,7 +261,7 @@ fn main_cases(receiver: &Receiver) -> Vec<(String, i64)> {
         .collect()
 }
 
-fn instance(n: usize) -> String {
+pub fn instance(n: usize) -> String {
     format!("uuid:{}", Uuid::from_u128(0x5EED_0000_0000_4000_8000_0000_0000_0000 + n as u128))
 }
 

@@ -52,19 +52,42 @@ pub fn audit_file(xml: &[u8]) -> Option<String> {
     Some(tree.text(audit).trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// Names of the files of a submission that the device encrypted (ODK's encrypted forms): its answers lie in them.
-/// `None` for one that is readable.
-pub fn encrypted_files(xml: &[u8]) -> Option<Vec<String>> {
+/// What a submission says that the device encrypted (ODK's encrypted forms): its answers lie in its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encryption {
+    /// The key of the files, encrypted to the form's public key, in base64.
+    pub key: String,
+    /// Names of the encrypted files beside the answers, in their order.
+    pub media: Vec<String>,
+    /// Name of the encrypted file with the answers.
+    pub answers: String,
+    /// The encrypted digest over all of it, in base64.
+    pub signature: Option<String>,
+}
+
+/// How a submission was encrypted on the device; `None` for one that is readable.
+pub fn encryption(xml: &[u8]) -> Option<Encryption> {
     let tree = parse(xml).ok()?.tree;
     let root = tree.root();
     let attributes = &tree.get(root).attributes;
     if !attributes.iter().any(|(name, value)| &**name == "encrypted" && value == "yes") {
         return None;
     }
+    let text = |node: NodeId| tree.text(node).trim().to_owned();
+    let only = |name: &str| tree.named(root, name).next().map(text).filter(|text| !text.is_empty());
     let media = tree.named(root, "media").flat_map(|media| tree.named(media, "file").collect::<Vec<_>>());
-    let names =
-        media.chain(tree.named(root, "encryptedXmlFile")).map(|node| tree.text(node).trim().to_owned());
-    Some(names.filter(|name| !name.is_empty()).collect())
+    Some(Encryption {
+        key: only("base64EncryptedKey").unwrap_or_default(),
+        media: media.map(text).filter(|name| !name.is_empty()).collect(),
+        answers: only("encryptedXmlFile").unwrap_or_default(),
+        signature: only("base64EncryptedElementSignature"),
+    })
+}
+
+/// Names of the files that such a submission comes with; `None` for one that is readable.
+pub fn encrypted_files(xml: &[u8]) -> Option<Vec<String>> {
+    let Encryption { media, answers, .. } = encryption(xml)?;
+    Some(media.into_iter().chain(Some(answers).filter(|name| !name.is_empty())).collect())
 }
 
 fn head_of(tree: &Tree) -> Head {

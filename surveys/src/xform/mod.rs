@@ -3,6 +3,7 @@
 
 mod binds;
 mod body;
+mod encrypted;
 mod entities;
 mod instances;
 mod itemsets;
@@ -10,6 +11,7 @@ mod itext;
 mod read;
 mod xml;
 
+pub use encrypted::with_public_key;
 pub(crate) use instances::sources;
 pub use itemsets::itemsets;
 pub use read::read;
