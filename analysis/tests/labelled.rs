@@ -30,7 +30,10 @@ fn an_spss_file_says_the_same_however_it_is_packed() {
     assert_eq!(texts(&plain, "thon")[1], "Bản Phiêng");
     let long = texts(&plain, "y_kien_rat_dai_cua_nguoi_dan");
     assert_eq!(long[0], "Đường sá ".repeat(40).trim_end());
-    assert_eq!((long[1].as_str(), long[2].as_str(), long[4].as_str()), ("", "Nước sạch", "y".repeat(600).as_str()));
+    assert_eq!(
+        (long[1].as_str(), long[2].as_str(), long[4].as_str()),
+        ("", "Nước sạch", "y".repeat(600).as_str())
+    );
     let q1 = plain.column("q1").expect("q1");
     assert_eq!(q1.label, "Mức hài lòng chung");
     assert_eq!(q1.values[0], ("1".to_owned(), "Rất không hài lòng".to_owned()));
@@ -38,8 +41,10 @@ fn an_spss_file_says_the_same_however_it_is_packed() {
     assert!(plain.column("tuoi").expect("tuoi").missing.holds("80"));
     let group = plain.column("dan_toc").expect("dan_toc");
     assert_eq!(group.values[2], ("08".to_owned(), "Mông".to_owned()));
-    assert_eq!(read("bytecode.sav"), plain);
-    assert_eq!(read("zlib.zsav"), plain);
+    // As text: a missing number is not equal to itself.
+    for packed in ["bytecode.sav", "zlib.zsav"] {
+        assert_eq!(format!("{:?}", read(packed)), format!("{plain:?}"));
+    }
 }
 
 #[test]
@@ -60,7 +65,10 @@ fn a_stata_file_keeps_what_is_no_answer_apart() {
 
 #[test]
 fn texts_at_the_end_of_a_stata_file_stand_in_their_rows() {
-    assert_eq!(texts(&read("long_texts.dta"), "y_kien"), ["Đường sá ".repeat(400).as_str(), "Nước sạch"].map(str::to_owned));
+    assert_eq!(
+        texts(&read("long_texts.dta"), "y_kien"),
+        ["Đường sá ".repeat(400).as_str(), "Nước sạch"].map(str::to_owned)
+    );
 }
 
 #[test]
@@ -70,7 +78,8 @@ fn a_file_from_a_vietnamese_windows_is_read_in_composed_letters() {
     assert_eq!(sex.label, "Người trả lời");
     assert_eq!(sex.values, [("1", "nam"), ("2", "nữ")].map(|(a, b)| (a.to_owned(), b.to_owned())));
     assert_eq!(texts(&old, "XA"), ["Hà", "Mường"]);
-    let wrong = Labelled::read(&file("old_vietnamese.sav"), Some(Encoding::Utf8)).expect_err("not UTF-8").to_string();
+    let wrong =
+        Labelled::read(&file("old_vietnamese.sav"), Some(Encoding::Utf8)).expect_err("not UTF-8").to_string();
     assert!(wrong.contains("old_vietnamese.sav") && wrong.contains("\"encoding\""), "{wrong}");
 }
 
@@ -105,7 +114,12 @@ fn a_file_that_is_cut_off_anywhere_is_refused_or_was_whole() {
         for length in (0..bytes.len()).step_by(7) {
             // The last closing mark of a Stata file may be missing.
             if let Ok(read) = Labelled::from_bytes(&bytes[..length], kind, None) {
-                assert_eq!(Some(read), whole, "{name}: {length} of {} bytes", bytes.len());
+                assert_eq!(
+                    format!("{:?}", Some(read)),
+                    format!("{whole:?}"),
+                    "{name}: {length} of {} bytes",
+                    bytes.len()
+                );
             }
         }
     }

@@ -40,6 +40,12 @@ pub enum Command {
     /// Đóng đợt, hủy khóa · Freeze, then destroy the keys and everything that ties answers to dwellings
     #[command(after_help = "Example: langnghe wave close 1 --custodian-key custodian-2026")]
     Close(CloseArgs),
+    /// Nhập dữ liệu gốc của năm trước (SPSS, Stata, CSV, Excel) · Bring in the microdata of an earlier wave
+    #[command(after_help = "Example: langnghe wave import 3 ks2024.json")]
+    Import(super::wave_import::ImportArgs),
+    /// Nhập bảng đã công bố của năm trước · Bring in the printed tables of an earlier wave, for `report years`
+    #[command(after_help = "Example: langnghe wave table bang2023.json --output 2023.csv")]
+    Table(super::wave_import::TableArgs),
     /// Rút phiếu · Withdraw the interview that a receipt code belongs to, while the wave is open
     #[command(after_help = "Example: langnghe wave withdraw 1 \"3f9a 07c2 b16d e840\"")]
     Withdraw {
@@ -138,15 +144,15 @@ pub struct CloseArgs {
 }
 
 /// An installation with both vaults and its keys.
-struct House {
-    installation: Installation,
-    receiver: Receiver,
+pub(super) struct House {
+    pub(super) installation: Installation,
+    pub(super) receiver: Receiver,
     keys: KeyFolder,
     folder: PathBuf,
 }
 
 impl House {
-    fn open(place: &DataPlace) -> anyhow::Result<Self> {
+    pub(super) fn open(place: &DataPlace) -> anyhow::Result<Self> {
         let folder = place.folder(DATA);
         let installation = Installation::open(place)?;
         let answers = AnswerVault::open(&place.answers_url(&folder))?;
@@ -172,6 +178,8 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         Command::Cases(args) => make_cases(args),
         Command::Freeze(args) => freeze_wave(args),
         Command::Close(args) => close_wave(args),
+        Command::Import(args) => super::wave_import::import(args),
+        Command::Table(args) => super::wave_import::table(args),
         Command::Withdraw { wave, code, place } => withdraw(*wave, code, place),
     }
 }

@@ -192,9 +192,9 @@ pub fn import(
             }
             None => String::new(),
         };
-        let said = answers.iter().filter_map(|(question, recoded)| {
-            Some(((*question).to_owned(), recoded.text(row)?.to_owned()))
-        });
+        let said = answers
+            .iter()
+            .filter_map(|(question, recoded)| Some(((*question).to_owned(), recoded.text(row)?.to_owned())));
         records.push(CaseRecord {
             variance_stratum: stratum.clone(),
             stratum,
@@ -238,7 +238,8 @@ pub fn import(
     };
     let weighting = Weighting { types: json!({}), derive: IndexMap::new(), margins: Vec::new() };
     let records = shuffle_and_scramble(records, &mut chance);
-    let file = AnalysisFile { about, records, questionnaire: (name, bytes), plan: analysis, weighting, template };
+    let file =
+        AnalysisFile { about, records, questionnaire: (name, bytes), plan: analysis, weighting, template };
     Ok(Imported { file, left_out, without })
 }
 
@@ -270,7 +271,8 @@ impl Recoded {
             "variables, {question}: the file has no words for `{}`; give the wording as it was asked as \"label\"",
             coded.from
         );
-        let words = |own: &str| column.values.iter().find(|(code, _)| code == own).map(|(_, label)| label.clone());
+        let words =
+            |own: &str| column.values.iter().find(|(code, _)| code == own).map(|(_, label)| label.clone());
         let mut codes: Vec<(String, Vec<String>)> = Vec::new();
         let mut place_of = |own: &str| -> anyhow::Result<Option<usize>> {
             let here = match coded.codes.get(own) {
@@ -300,7 +302,8 @@ impl Recoded {
                 place_of(own)?;
             }
         }
-        let by_level: Vec<Option<usize>> = levels.iter().map(|own| place_of(own)).collect::<anyhow::Result<_>>()?;
+        let by_level: Vec<Option<usize>> =
+            levels.iter().map(|own| place_of(own)).collect::<anyhow::Result<_>>()?;
         let places = rows.into_iter().map(|level| level.and_then(|level| by_level[level])).collect();
         Ok(Self { places, codes, label })
     }
@@ -318,7 +321,8 @@ trait ByRow {
 impl ByRow for Column {
     fn categories_by_row(&self) -> (Vec<String>, Vec<Option<usize>>) {
         let (codes, levels) = self.categories();
-        let rows = codes.iter().map(|code| Some(*code as usize).filter(|place| *place < levels.len())).collect();
+        let rows =
+            codes.iter().map(|code| Some(*code as usize).filter(|place| *place < levels.len())).collect();
         (levels.into_owned(), rows)
     }
 }
@@ -414,7 +418,8 @@ fn computable(
     if let Some(derive) = plan["derive"].as_object_mut() {
         let mut kept = serde_json::Map::new();
         for (name, sql) in derive.iter() {
-            let parsed = Expression::parse(sql.as_str().unwrap_or_default()).context("analysis.json, derive")?;
+            let parsed =
+                Expression::parse(sql.as_str().unwrap_or_default()).context("analysis.json, derive")?;
             if parsed.columns().iter().all(|column| columns.contains(*column)) {
                 kept.insert(name.clone(), sql.clone());
                 columns.insert(name.clone());
@@ -440,7 +445,10 @@ fn computable(
         };
         requests.retain(|request| {
             request["statistic"] == "mean"
-                && names(&request["of"]).iter().chain(&names(&request["by"])).all(|name| columns.contains(name))
+                && names(&request["of"])
+                    .iter()
+                    .chain(&names(&request["by"]))
+                    .all(|name| columns.contains(name))
         });
     }
     Ok((plan, derived))
@@ -448,7 +456,8 @@ fn computable(
 
 /// Leaves of the template what can be computed; returns the headlines that cannot.
 fn trim(template: &mut Template, derived: &BTreeSet<String>, year: u16) -> Vec<String> {
-    let (kept, gone) = std::mem::take(&mut template.headlines).into_iter().partition(|h| derived.contains(&h.id));
+    let (kept, gone) =
+        std::mem::take(&mut template.headlines).into_iter().partition(|h| derived.contains(&h.id));
     template.headlines = kept;
     template.breakdowns.retain(|breakdown| breakdown.by == "area_large" || derived.contains(&breakdown.by));
     template.sections.clear();
@@ -535,7 +544,7 @@ pub fn published(plan: &TablePlan, folder: &Path) -> anyhow::Result<(String, Vec
         Ok(column(name)?.cells.numbers(name)?.iter().map(|number| number / scale).collect())
     };
     ensure!(plan.level > 0.0 && plan.level < 1.0, "\"level\" is {}; write 0.95 for 95%", plan.level);
-    let z = analysis::estimation::normal_quantile(0.5 + plan.level / 2.0);
+    let z = analysis::estimation::distributions::normal_quantile(0.5 + plan.level / 2.0);
     let errors: Option<Vec<f64>> = match (&plan.se, &plan.margin, &plan.interval) {
         (None, None, None) => None,
         (Some(se), None, None) => Some(numbers(se)?),
@@ -547,7 +556,8 @@ pub fn published(plan: &TablePlan, folder: &Path) -> anyhow::Result<(String, Vec
         _ => bail!("give one of \"se\", \"margin\" and \"interval\""),
     };
     let estimates = numbers(&plan.estimate)?;
-    let counts = plan.n.as_deref().map(|n| anyhow::Ok(column(n)?.cells.numbers(n)?.into_owned())).transpose()?;
+    let counts =
+        plan.n.as_deref().map(|n| anyhow::Ok(column(n)?.cells.numbers(n)?.into_owned())).transpose()?;
     let (indicator, area) = (column(&plan.indicator)?, plan.area.as_deref().map(&column).transpose()?);
     let mut unnamed: Vec<String> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -617,7 +627,8 @@ fn file_name(path: &Path) -> String {
 }
 
 fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| anyhow!("{}: cannot be read ({e}); check the path in the plan", path.display()))
+    std::fs::read(path)
+        .map_err(|e| anyhow!("{}: cannot be read ({e}); check the path in the plan", path.display()))
 }
 
 fn read_json(path: &Path) -> anyhow::Result<Value> {

@@ -65,7 +65,11 @@ impl Labelled {
                 missing: MissingCodes::default(),
                 cells,
             };
-            return Ok(Self { title: String::new(), columns: table.into_columns().map(plain).collect(), height });
+            return Ok(Self {
+                title: String::new(),
+                columns: table.into_columns().map(plain).collect(),
+                height,
+            });
         };
         let unreadable = |reason: String| TableError::Unreadable { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
@@ -73,11 +77,7 @@ impl Labelled {
     }
 
     /// Reads the bytes of such a file. Err: the reason.
-    pub fn from_bytes(
-        bytes: &[u8],
-        kind: LabelledKind,
-        encoding: Option<Encoding>,
-    ) -> Result<Self, String> {
+    pub fn from_bytes(bytes: &[u8], kind: LabelledKind, encoding: Option<Encoding>) -> Result<Self, String> {
         match kind {
             LabelledKind::Spss => spss::read(bytes, encoding),
             LabelledKind::Stata => stata::read(bytes, encoding),
@@ -124,7 +124,8 @@ pub(super) fn moment(zero: NaiveDate, seconds: f64, time: bool) -> Option<String
     if !seconds.is_finite() || seconds.abs() > 1e12 {
         return None;
     }
-    let at = zero.and_hms_opt(0, 0, 0)?.checked_add_signed(TimeDelta::try_seconds(seconds.floor() as i64)?)?;
+    let at =
+        zero.and_hms_opt(0, 0, 0)?.checked_add_signed(TimeDelta::try_seconds(seconds.floor() as i64)?)?;
     Some(at.format(if time { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d" }).to_string())
 }
 

@@ -31,7 +31,8 @@ pub(super) fn read(bytes: &[u8], encoding: Option<Encoding>) -> Result<Labelled,
     };
     let long_names = pairs(&text(&dictionary.long_names)?, '\t');
     let widths = pairs(&text(&dictionary.very_long)?, '\t');
-    let variables = dictionary.variables(|short| widths.get(short).and_then(|width| width.parse().ok()), &text)?;
+    let variables =
+        dictionary.variables(|short| widths.get(short).and_then(|width| width.parse().ok()), &text)?;
     let filled = cases::read(&dictionary, &variables, bytes, encoding)?;
     let mut columns = Vec::with_capacity(variables.len());
     let mut height = 0;

@@ -38,7 +38,9 @@ enum Filling {
 
 /// Reads a dataset. `encoding`: of a file from before Stata 14, where the letters are not Windows-1252. Err: the reason.
 pub(super) fn read(bytes: &[u8], encoding: Option<Encoding>) -> Result<Labelled, String> {
-    let damaged = |e: dta::stata::dta::dta_error::DtaError| format!("{e}; the file is damaged or cut off, get it again");
+    let damaged = |e: dta::stata::dta::dta_error::DtaError| {
+        format!("{e}; the file is damaged or cut off, get it again")
+    };
     let modern = lengths::check_head(bytes)?;
     // The crate read old letters as Windows-1252; what they are is known here.
     let text = |text: &str| -> String {
@@ -132,9 +134,17 @@ pub(super) fn read(bytes: &[u8], encoding: Option<Encoding>) -> Result<Labelled,
                     let cell = |place: &LongStringRef| long.get(&(place.variable(), place.observation()));
                     Column::from_texts(places.iter().map(|place| cell(place).map(String::as_str)))
                 }
-                Filling::Numbers(numbers, marked) => with_marks(numbers, &marked, variable.format(), &mut missing),
+                Filling::Numbers(numbers, marked) => {
+                    with_marks(numbers, &marked, variable.format(), &mut missing)
+                }
             };
-            LabelledColumn { name: text(variable.name()), label: text(variable.label()), values, missing, cells }
+            LabelledColumn {
+                name: text(variable.name()),
+                label: text(variable.label()),
+                values,
+                missing,
+                cells,
+            }
         })
         .collect();
     Ok(Labelled { title, columns, height })
@@ -174,7 +184,15 @@ fn with_marks(
     }
     let mut texts: Vec<Option<String>> = numbers
         .iter()
-        .map(|n| if n.is_nan() { None } else if dates { date(*n) } else { Some(number_text(*n)) })
+        .map(|n| {
+            if n.is_nan() {
+                None
+            } else if dates {
+                date(*n)
+            } else {
+                Some(number_text(*n))
+            }
+        })
         .collect();
     for (row, mark) in marked {
         let mark = mark.to_string();

@@ -48,7 +48,9 @@ pub(super) fn read(
         let Some(mut unit) = units.next()? else {
             match dictionary.cases {
                 Some(cases) => {
-                    return Err(format!("the file ends after row {rows} of {cases}; it was cut off, get it again"));
+                    return Err(format!(
+                        "the file ends after row {rows} of {cases}; it was cut off, get it again"
+                    ));
                 }
                 None => break,
             }

@@ -91,7 +91,8 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let taken = self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end));
-        let taken = taken.ok_or_else(|| "the file is cut off before its cases begin; get it again".to_owned())?;
+        let taken =
+            taken.ok_or_else(|| "the file is cut off before its cases begin; get it again".to_owned())?;
         self.at += count;
         Ok(taken)
     }
@@ -110,8 +111,9 @@ impl<'a> Reader<'a> {
     /// A number of things or bytes. Err: negative.
     fn count(&mut self) -> Result<usize, String> {
         let number = self.int()?;
-        usize::try_from(number)
-            .map_err(|_| format!("a count of {number} at byte {}; the file is damaged, get it again", self.at))
+        usize::try_from(number).map_err(|_| {
+            format!("a count of {number} at byte {}; the file is damaged, get it again", self.at)
+        })
     }
 
     fn counted(&mut self) -> Result<&'a [u8], String> {
@@ -230,7 +232,10 @@ impl Dictionary {
             reader.take((length + 1).next_multiple_of(8) - 1 - length)?;
         }
         if reader.int()? != 4 {
-            return Err(format!("value labels at byte {} belong to no variable; get the file again", reader.at));
+            return Err(format!(
+                "value labels at byte {} belong to no variable; get the file again",
+                reader.at
+            ));
         }
         let count = reader.count()?;
         let mut places = Vec::new();
@@ -276,7 +281,9 @@ impl Dictionary {
         match (name.is_empty(), self.code_page) {
             // Old programs write 2 or 3 ("some ASCII"), whatever the letters are: UTF-8 or an error.
             (true, None | Some(0..=3)) => Ok(Encoding::Utf8),
-            (true, Some(page)) => Encoding::named(&page.to_string()).ok_or_else(|| unknown(&page.to_string())),
+            (true, Some(page)) => {
+                Encoding::named(&page.to_string()).ok_or_else(|| unknown(&page.to_string()))
+            }
             (false, _) if name.trim().eq_ignore_ascii_case("us-ascii") => Ok(Encoding::Utf8),
             (false, _) => Err(unknown(name.trim())),
         }
@@ -293,8 +300,9 @@ impl Dictionary {
         let mut place = 0;
         while let Some(slot) = self.slots.get(place) {
             let start = place;
-            let width = usize::try_from(slot.width)
-                .map_err(|_| format!("unit {} of a case belongs to no variable; get the file again", place + 1))?;
+            let width = usize::try_from(slot.width).map_err(|_| {
+                format!("unit {} of a case belongs to no variable; get the file again", place + 1)
+            })?;
             place += self.units(place)?;
             let mut segments = Vec::new();
             let mut whole = width;

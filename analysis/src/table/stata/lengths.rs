@@ -69,7 +69,8 @@ impl Numbers<'_> {
 fn modern(bytes: &[u8], data: usize) -> Result<(), String> {
     let find = |letters: &[u8]| bytes.windows(letters.len()).position(|w| w == letters).ok_or_else(damaged);
     let order = find(b"<byteorder>")? + b"<byteorder>".len();
-    let numbers = Numbers { bytes, big_endian: bytes.get(order..).is_some_and(|rest| rest.starts_with(b"MSF")) };
+    let numbers =
+        Numbers { bytes, big_endian: bytes.get(order..).is_some_and(|rest| rest.starts_with(b"MSF")) };
     let old = numbers.has(0, b"<stata_dta><header><release>117");
     let map = find(b"<map>")? + b"<map>".len();
     let place = |section: usize| numbers.eight(map + 8 * section);
