@@ -1,4 +1,4 @@
-//! Tables as analysis sees them: numbers and categories in columns, read from CSV, workbooks and Parquet.
+//! Tables as analysis sees them: numbers and categories in columns, read from CSV, workbooks, Parquet, SPSS and Stata.
 //!
 //! CSV is parsed here and not by Polars, because a short row must be an error with its line number
 //! (Polars fills it with nulls) and because the text of a category must stay as it stands in the
@@ -6,9 +6,14 @@
 
 mod categories;
 mod cells;
+mod encoding;
+mod labelled;
 pub(crate) mod parquet;
 pub(crate) mod parquet_write;
+mod spss;
+mod stata;
 pub(crate) mod workbook;
+mod zsav;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -17,6 +22,9 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+pub use encoding::Encoding;
+pub use labelled::{Labelled, LabelledColumn, LabelledKind, MissingCodes};
 
 use categories::{CategoryBuilder, categorise};
 use cells::{column_from_cells, split_cells};
@@ -62,7 +70,7 @@ pub enum TableError {
     Unreadable { path: PathBuf, reason: String },
     #[error("{path}: cannot be written: {reason}; choose another place for it", path = path.display())]
     Unwritable { path: PathBuf, reason: String },
-    #[error("{path}: `.{ending}` is not a table this program reads; give a .csv, .xlsx or .parquet file", path = path.display())]
+    #[error("{path}: `.{ending}` is not a table this program reads; give a .csv, .xlsx, .parquet, .sav or .dta file", path = path.display())]
     UnknownEnding { path: PathBuf, ending: String },
     #[error("{file}: line {line} is not UTF-8; save the file again as UTF-8")]
     NotUtf8 { file: String, line: usize },
@@ -106,7 +114,8 @@ impl Table {
         Ok(table)
     }
 
-    /// Reads `.csv`, `.tsv`, `.xlsx` (its first filled sheet) or `.parquet`, by the file's ending.
+    /// Reads `.csv`, `.tsv`, `.xlsx` (its first filled sheet), `.parquet`, `.sav`, `.zsav` or `.dta`, by the file's
+    /// ending.
     pub fn read(path: &Path, types: &Types) -> Result<Self, TableError> {
         let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
         match ending.as_str() {
@@ -117,6 +126,11 @@ impl Table {
                 let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
                 let sheet = workbook::first_sheet(&bytes).map_err(unreadable)?;
                 Self::parse_csv(&sheet.text, &path.display().to_string(), types)
+            }
+            "sav" | "zsav" | "dta" => {
+                let mut table = Labelled::read(path, None)?.into_table()?;
+                table.declare(types)?;
+                Ok(table)
             }
             _ => Err(TableError::UnknownEnding { path: path.into(), ending }),
         }

@@ -19,6 +19,7 @@ pub enum Command {
     Diff(DiffArgs),
     Answer(AnswerArgs),
     Validate(ValidateArgs),
+    Paper(super::paper::PrintArgs),
 }
 
 /// Nêu mọi lỗi của phiếu cùng lúc · Every problem of a questionnaire at once
@@ -106,6 +107,10 @@ pub struct ValidateArgs {
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => check(args),
+        Command::Paper(args) => {
+            let (questionnaire, compiled) = read_compiled(&args.file)?;
+            super::paper::print(args, &questionnaire, &compiled)
+        }
         Command::Convert(args) => convert(args),
         Command::Diff(args) => diff(args),
         Command::Answer(args) => answer_forms(args),
@@ -138,6 +143,13 @@ fn told(file: &Path, problems: &[Problem]) -> anyhow::Error {
 
 fn compile(file: &Path) -> anyhow::Result<Compiled> {
     running::compile(&read(file)?).map_err(|problems| told(file, &problems))
+}
+
+/// A form, and the same made ready to run.
+pub(super) fn read_compiled(file: &Path) -> anyhow::Result<(Questionnaire, Compiled)> {
+    let questionnaire = read(file)?;
+    let compiled = running::compile(&questionnaire).map_err(|problems| told(file, &problems))?;
+    Ok((questionnaire, compiled))
 }
 
 /// Everything that is wrong with a form, and everything that a designer should look at.

@@ -21,6 +21,7 @@ mod form;
 mod grant;
 mod key;
 mod progress;
+mod paper;
 mod project;
 mod protect;
 mod quality;
@@ -30,6 +31,7 @@ mod sample_pages;
 mod serve;
 mod user;
 mod wave;
+mod wave_import;
 mod weight;
 
 /// Lắng Nghe: khảo sát nắm tình hình Nhân dân, từ phiếu hỏi đến báo cáo.
@@ -69,6 +71,8 @@ enum Command {
     Grant(grant::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    #[command(subcommand)]
+    Paper(paper::Command),
     Quality(quality::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -96,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Key(command) => key::run(&command),
         Command::Grant(command) => grant::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Paper(command) => paper::run(&command),
         Command::Quality(args) => quality::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => backup::run_restore(&args),

@@ -55,6 +55,12 @@ pub enum Command {
         #[command(flatten)]
         place: DataPlace,
     },
+    /// Nhập dữ liệu gốc của năm trước (SPSS, Stata, CSV, Excel) · Bring in the microdata of an earlier wave
+    #[command(after_help = "Example: langnghe wave import 3 ks2024.json")]
+    Import(super::wave_import::ImportArgs),
+    /// Nhập bảng đã công bố của năm trước · Bring in the printed tables of an earlier wave, for `report years`
+    #[command(after_help = "Example: langnghe wave table bang2023.json --output 2023.csv")]
+    Table(super::wave_import::TableArgs),
     /// Rút phiếu · Withdraw the interview that a receipt code belongs to, while the wave is open
     #[command(after_help = "Example: langnghe wave withdraw 1 \"3f9a 07c2 b16d e840\"")]
     Withdraw {
@@ -214,6 +220,8 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         Command::Freeze(args) => freeze_wave(args),
         Command::Close(args) => close_wave(args),
         Command::CloseOn { wave, day, place } => close_on(*wave, *day, place),
+        Command::Import(args) => super::wave_import::import(args),
+        Command::Table(args) => super::wave_import::table(args),
         Command::Withdraw { wave, code, place } => withdraw(*wave, code, place),
     }
 }

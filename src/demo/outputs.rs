@@ -56,6 +56,7 @@ pub fn about(truth: &Truth, fieldwork: &Fieldwork, project: i64, wave: &str) -> 
             ("Phiếu hỏi, dàn mẫu, kế hoạch".to_owned(), instrument::fingerprint()),
             ("sample.csv".to_owned(), fieldwork.sample.design.sample_sha256.clone()),
         ],
+        imported: false,
     })
 }
 

@@ -57,6 +57,10 @@ pub struct About {
     pub truth: BTreeMap<String, f64>,
     /// Name and SHA-256 of what the records come from.
     pub provenance: Vec<(String, String)>,
+    /// From a file of an earlier wave: it stands in comparisons only, because contacts, base weights and margins of
+    /// that wave are not known here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }
 
 const ABOUT: &str = "about.json";

@@ -64,6 +64,10 @@ pub fn write(records: &Records<Analysts>, format: Format, stem: &str, mark: bool
 
 /// Weights the wave and gives its respondents with all answers, their place in the design, and what the plan derives.
 pub fn analysts(file: &AnalysisFile) -> anyhow::Result<Records<Analysts>> {
+    anyhow::ensure!(
+        !file.about.imported,
+        "an imported wave has no files of its own; use the file that it came from"
+    );
     let questionnaire = file.read_questionnaire()?;
     let mut codebook = Codebook::of(&questionnaire);
     let cases = weighting_table(&file.records, &exported(&codebook, &file.records))?;

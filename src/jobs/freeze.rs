@@ -278,6 +278,7 @@ pub fn freeze(receiver: &Receiver, project: i64, options: Options<'_>) -> anyhow
         areas: design.areas,
         truth: Default::default(),
         provenance,
+        imported: false,
     };
     let count = interviews.len();
     let snapshot = Snapshot {

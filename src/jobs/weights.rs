@@ -63,13 +63,20 @@ pub fn weight(cases: &Table, weighting: &Weighting) -> anyhow::Result<Weighted> 
         .map(|(row, adults)| adjusted.weights[*row].unwrap_or(f64::NAN) * adults)
         .collect();
     respondents.push("person_weight", Column::Number(person))?;
-    let adjust = json!([{
-        "method": "rake",
-        "margins": weighting.margins.iter().map(|m| json!({
-            "by": [m.by],
-            "totals": m.totals.iter().map(|(category, total)| json!({ m.by.as_str(): category, "total": total })).collect::<Vec<_>>()
-        })).collect::<Vec<_>>()
-    }]);
+    let margins: Vec<Value> = weighting
+        .margins
+        .iter()
+        .map(|m| {
+            let total =
+                |(category, total): &(String, f64)| json!({ m.by.as_str(): category, "total": total });
+            json!({ "by": [m.by], "totals": m.totals.iter().map(total).collect::<Vec<_>>() })
+        })
+        .collect();
+    // An earlier wave brings its final weights with it.
+    let adjust = match margins.is_empty() {
+        true => json!([]),
+        false => json!([{ "method": "rake", "margins": margins }]),
+    };
     let raking: Plan = serde_json::from_value(json!({
         "data": "",
         "types": weighting.types,

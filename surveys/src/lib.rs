@@ -10,6 +10,7 @@ pub mod expression;
 pub mod form;
 pub mod halves;
 pub mod outlines;
+pub mod paper;
 pub mod question_type;
 pub mod questionnaire;
 pub mod submission;

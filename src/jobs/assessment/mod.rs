@@ -152,6 +152,12 @@ pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
 
 /// The report alone, to be written as DOCX or HTML. `warn` hears what an analyst must know of the comparison.
 pub fn report(order: &Order<'_>, warn: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
+    anyhow::ensure!(
+        !order.file.about.imported,
+        "đợt {} được nhập từ tệp cũ, chỉ dùng để so sánh (an imported wave stands in comparisons only): name it with \
+         --previous, or in a plan of `report years`",
+        order.file.about.project
+    );
     let template = order.template.unwrap_or(&order.file.template);
     let input = Input::of(order.file, template)?;
     let figures = Figures::of(&input)?;

@@ -61,6 +61,13 @@ pub struct ReviewWave {
     /// CSV with `area_large` and `common_area`, where this wave's areas are not the common ones.
     #[serde(default)]
     pub areas: Option<PathBuf>,
+    /// False: the published table is of a quota or convenience sample.
+    #[serde(default = "yes")]
+    pub probability_sample: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Builds the review. `files`: the analysis files of the waves with a project, in the plan's order. `folder`: where the
@@ -86,7 +93,10 @@ pub fn review(
     for wave in &plan.waves {
         let name = wave.name.clone();
         waves.push(match (&wave.published, wave.project) {
-            (Some(file), None) => YearWave::Published { name, file: note(file)? },
+            (Some(file), None) => {
+                let probability = wave.probability_sample;
+                YearWave::Published { name, file: note(file)?, probability }
+            }
             (None, Some(_)) => YearWave::Rows {
                 name,
                 input: next.next().ok_or_else(|| anyhow!("{}: its analysis file is missing", wave.name))?,
@@ -246,7 +256,8 @@ impl Page<'_> {
         let mut table = SafeTable::new("Các đợt khảo sát trong báo cáo", columns);
         for wave in &self.compared.waves {
             let source = match (&wave.design, wave.probability) {
-                (None, _) => "bảng đã công bố",
+                (None, true) => "bảng đã công bố",
+                (None, false) => "bảng đã công bố, không phải mẫu xác suất: không so sánh",
                 (Some(_), true) => "tệp phân tích, mẫu xác suất",
                 (Some(_), false) => "tệp phân tích, không phải mẫu xác suất: không so sánh",
             };

@@ -30,7 +30,7 @@ pub(super) enum YearWave<'a> {
         areas: Option<PathBuf>,
     },
     /// Only a table of that year exists: `id`, `variable`, `common_area`, `estimate`, `se`, `n`.
-    Published { name: String, file: PathBuf },
+    Published { name: String, file: PathBuf, probability: bool },
 }
 
 /// The headlines of several waves, for the whole and by area.
@@ -157,9 +157,13 @@ impl YearWave<'_> {
 
     fn plan(&self, place: usize, scratch: &Scratch) -> anyhow::Result<(WavePlan, Rules)> {
         let (name, input, areas) = match self {
-            Self::Published { name, file } => {
-                let file = std::path::absolute(file)?.display().to_string();
-                let plan = WavePlan { wave: name.clone(), published: Some(file), ..WavePlan::default() };
+            Self::Published { name, file, probability } => {
+                let plan = WavePlan {
+                    wave: name.clone(),
+                    published: Some(std::path::absolute(file)?.display().to_string()),
+                    probability_sample: Some(*probability),
+                    ..WavePlan::default()
+                };
                 return Ok((plan, Rules::default()));
             }
             Self::Rows { name, input, areas } => (name, input, areas),

@@ -12,6 +12,7 @@ use crate::form::{Compiled, Interview, Role, Setup};
 use crate::question_type::QuestionType;
 
 pub use write::escape;
+pub(crate) use write::instance;
 
 /// How an interview is to go.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ pub fn answer(form: &Compiled, seed: u64, options: &Options) -> Answered {
         }
     }
     respondent.list_unanswered(root);
-    let xml = write::instance(&respondent.interview);
+    let xml = instance(&respondent.interview);
     let Respondent { unanswered, rejected, .. } = respondent;
     Answered { xml, instance_id, end, unanswered, rejected }
 }

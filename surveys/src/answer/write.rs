@@ -28,7 +28,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-pub(super) fn instance(interview: &Interview<'_>) -> String {
+pub(crate) fn instance(interview: &Interview<'_>) -> String {
     let form = interview.form;
     let mut xml = String::from("<?xml version='1.0' ?>");
     let root = interview.tree.root();
