@@ -10,6 +10,7 @@ pub mod design;
 pub mod export;
 pub mod freeze;
 pub mod quality;
+pub mod releases;
 pub mod template;
 pub mod weights;
 pub mod withdrawal;

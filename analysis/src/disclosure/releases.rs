@@ -15,7 +15,7 @@ use super::{Figure, Rules, SafeRow, gate};
 use crate::estimation::design::Design;
 use crate::estimation::plan::{DesignPlan, Request};
 use crate::estimation::result::Row;
-use crate::estimation::{EstimationError, Plan, Results, Statistic, prepare};
+use crate::estimation::{EstimationError, Plan, Statistic, prepare};
 use crate::table::{Table, Types};
 use crate::weighting;
 use indexmap::IndexMap;
@@ -25,8 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The gate with the memory of what is out: decides for every row of a plan's answer, and writes it into the log.
 ///
-/// `data`: what the plan's figures were estimated from; `snapshot.interviews` names its rows. Returned in the order of
-/// `results.results`. Beyond [`gate`], with the log and all rows at once, figures are held back
+/// `data`: what the plan's figures, `rows`, were estimated from; `snapshot.interviews` names its rows. Returned in the order of
+/// `rows`. Beyond [`gate`], with the log and all rows at once, figures are held back
 /// - that tell the number of respondents of a domain that was hidden before;
 /// - whose number of respondents, minus or within another that is out, leaves a positive count under
 ///   `rules.min_count`, one from fewer than `rules.min_clusters` clusters, or the mean of fewer than `rules.min_base`;
@@ -43,7 +43,7 @@ pub fn gate_with(
     snapshot: &Snapshot,
     data: &Table,
     plan: &Plan,
-    results: &Results,
+    rows: &[Row],
     rules: &Rules,
 ) -> Result<Vec<SafeRow>, ReleaseError> {
     if !plan.waves.is_empty() {
@@ -56,7 +56,6 @@ pub fn gate_with(
     let taken = log.admit(snapshot)?;
     let plan = plan.with_indices()?;
     let rules = rules.clone().tightened();
-    let rows = &results.results;
     let safe = gate(rows, &rules)?;
     let weights = weights(data, &plan)?;
     let respond = Respondents::of(data.height(), |row| weights[row] > 0.0);
@@ -86,13 +85,17 @@ pub fn gate_with(
     search.take_log(data, &plan, &respond)?;
     search.hold_back();
     let figures = std::mem::take(&mut search.figures);
+    // What went out like this before stands in the log already.
+    let new = figures.iter().zip(rows).filter(|(figure, _)| !figure.settled);
+    let logged: Vec<Logged> = new.filter_map(|(figure, row)| figure.logged(row)).collect();
+    let asked_before = logged.is_empty();
     let release = Release {
         snapshot: snapshot.id.clone(),
         date: snapshot.date.clone(),
         query: query(&plan),
-        types: plan.types.clone(),
-        derive: plan.derive.clone(),
-        figures: figures.iter().zip(rows).filter_map(|(figure, row)| figure.logged(row)).collect(),
+        types: if asked_before { Types::default() } else { plan.types.clone() },
+        derive: if asked_before { IndexMap::default() } else { plan.derive.clone() },
+        figures: logged,
     };
     log.lines.extend(taken.map(Line::Snapshot));
     log.lines.push(Line::Release(release));
