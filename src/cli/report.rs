@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 
 use analysis::report::{self, Report};
 use anyhow::{Context, anyhow, bail};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::key::passphrase;
+use super::user::Installation;
 use crate::config::{DATA, DataPlace};
 use crate::jobs::analysis_file::AnalysisFile;
 use crate::jobs::analysis_files::AnalysisFiles;
 use crate::jobs::assessment::provenance::{PLAN, Provenance, TEMPLATE, json_sha256};
 use crate::jobs::assessment::review::{self, ReviewPlan};
 use crate::jobs::assessment::{self, Kind, Order, pdf, reading, verify};
+use crate::jobs::releases::Releases;
 use crate::jobs::template::Template;
 use crate::keys::KeyFolder;
 
@@ -93,7 +97,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             verify_file(file, template.as_deref(), plan.as_deref(), place)
         }
         Some(Command::Template { wave, output, place }) => {
-            let file = Waves::open(place)?.read(*wave, None)?;
+            let file = Waves::open(place)?.read(*wave, None, &mut Releases::default())?;
             let mut text = serde_json::to_string_pretty(&file.template)?;
             text.push('\n');
             super::write_output(output.as_deref(), text.as_bytes())
@@ -113,7 +117,8 @@ fn one(args: &Args) -> anyhow::Result<()> {
         super::keep_inputs(output, &[file])?;
     }
     let waves = Waves::open(&args.place)?;
-    let file = waves.read(wave, args.snapshot)?;
+    let mut releases = Releases::alone(&waves.files)?;
+    let file = waves.read(wave, args.snapshot, &mut releases)?;
     let earlier = args
         .previous
         .iter()
@@ -125,12 +130,14 @@ fn one(args: &Args) -> anyhow::Result<()> {
             let (Some(id), Some(snapshot)) = (id, snapshot) else {
                 bail!("--previous {named}: write the wave's number, or number:snapshot");
             };
-            waves.read(id, snapshot)
+            waves.read(id, snapshot, &mut releases)
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let order = Order { kind, file: &file, earlier: &earlier, template: template.as_ref() };
-    let report = assessment::report(&order, &mut warn)?;
-    super::write_output(Some(output), &written(&report, ending)?)
+    let report = assessment::report(&order, &mut releases, &mut warn)?;
+    let bytes = written(&report, ending)?;
+    waves.log(args.kind.as_str(), std::iter::once(&file).chain(&earlier), &bytes, &mut releases)?;
+    super::write_output(Some(output), &bytes)
 }
 
 fn years(plan_file: &Path, output: &Path, place: &DataPlace) -> anyhow::Result<()> {
@@ -138,11 +145,16 @@ fn years(plan_file: &Path, output: &Path, place: &DataPlace) -> anyhow::Result<(
     super::keep_inputs(output, &[plan_file])?;
     let plan: ReviewPlan = super::read_plan(plan_file)?;
     let waves = Waves::open(place)?;
+    let mut releases = Releases::alone(&waves.files)?;
     let named = plan.waves.iter().filter_map(|wave| Some((wave.project?, wave.snapshot)));
-    let files = named.map(|(id, snapshot)| waves.read(id, snapshot)).collect::<anyhow::Result<Vec<_>>>()?;
-    let report = review::review(&plan, &super::folder_of(plan_file), &files, &mut warn)
+    let files = named
+        .map(|(id, snapshot)| waves.read(id, snapshot, &mut releases))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let report = review::review(&plan, &super::folder_of(plan_file), &files, &mut releases, &mut warn)
         .with_context(|| plan_file.display().to_string())?;
-    super::write_output(Some(output), &written(&report, ending)?)
+    let bytes = written(&report, ending)?;
+    waves.log(review::KIND, &files, &bytes, &mut releases)?;
+    super::write_output(Some(output), &bytes)
 }
 
 fn verify_file(
@@ -157,13 +169,15 @@ fn verify_file(
     let sources = verify::sources(&printed).with_context(named)?;
     let ending = if bytes.starts_with(b"PK") { Ending::Docx } else { Ending::Html };
     let waves = Waves::open(place)?;
+    // What is out stays out: the numbers are recomputed as they were released, and nothing is added to the logs.
+    let mut releases = Releases::default();
     let snapshots = sources
         .snapshots
         .iter()
         .map(|snapshot| {
             let place = format!("đợt {}, bản chụp {}", snapshot.project, snapshot.number);
             let read = waves
-                .read(snapshot.project, Some(snapshot.number))
+                .read(snapshot.project, Some(snapshot.number), &mut releases)
                 .with_context(|| format!("nguồn của báo cáo không còn: {place} (an input is gone)"))?;
             if read.sha256()? != snapshot.sha256 {
                 bail!(
@@ -178,7 +192,7 @@ fn verify_file(
     let (report, typed) = match sources.kind() {
         Some(kind) => {
             let template = template.map(super::read_plan::<Template>).transpose()?;
-            again(kind, &sources, &snapshots, template.as_ref())?
+            again(kind, &sources, &snapshots, template.as_ref(), &mut releases)?
         }
         None if sources.kind == review::KIND => {
             let path = plan.ok_or_else(|| {
@@ -186,7 +200,7 @@ fn verify_file(
             })?;
             let plan: ReviewPlan = super::read_plan(path)?;
             same(&sources, PLAN, &json_sha256(&plan)?, "--plan PLAN")?;
-            let report = review::review(&plan, &super::folder_of(path), &snapshots, &mut warn)
+            let report = review::review(&plan, &super::folder_of(path), &snapshots, &mut releases, &mut warn)
                 .with_context(|| path.display().to_string())?;
             (report, texts(&serde_json::to_value(&plan)?))
         }
@@ -223,13 +237,14 @@ fn again(
     sources: &Provenance,
     snapshots: &[AnalysisFile],
     template: Option<&Template>,
+    releases: &mut Releases,
 ) -> anyhow::Result<(Report, Vec<String>)> {
     let (file, earlier) = snapshots
         .split_first()
         .ok_or_else(|| anyhow!("the report's table of sources names no analysis file"))?;
     same(sources, TEMPLATE, &json_sha256(template.unwrap_or(&file.template))?, "--template F.json")?;
     let order = Order { kind, file, earlier, template };
-    let report = assessment::report(&order, &mut |_| {})?;
+    let report = assessment::report(&order, releases, &mut |_| {})?;
     Ok((report, texts(&serde_json::to_value(template.unwrap_or(&file.template))?)))
 }
 
@@ -291,13 +306,14 @@ fn written(report: &Report, ending: Ending) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The analysis files of an installation with the keys that open them.
-struct Waves {
+struct Waves<'a> {
+    place: &'a DataPlace,
     files: AnalysisFiles,
     keys: KeyFolder,
 }
 
-impl Waves {
-    fn open(place: &DataPlace) -> anyhow::Result<Self> {
+impl<'a> Waves<'a> {
+    fn open(place: &'a DataPlace) -> anyhow::Result<Self> {
         let folder = place.folder(DATA);
         if !folder.is_dir() {
             bail!("{}: there is no such data folder; name it with --data", folder.display());
@@ -308,13 +324,42 @@ impl Waves {
         {
             keys = keys.with_passphrase(passphrase);
         }
-        Ok(Self { files: AnalysisFiles::open(folder.join("analysis"))?, keys })
+        Ok(Self { place, files: AnalysisFiles::open(folder.join("analysis"))?, keys })
     }
 
-    fn read(&self, wave: i64, snapshot: Option<u32>) -> anyhow::Result<AnalysisFile> {
+    /// A snapshot of a wave, and the log of what was released of the wave.
+    fn read(
+        &self,
+        wave: i64,
+        snapshot: Option<u32>,
+        releases: &mut Releases,
+    ) -> anyhow::Result<AnalysisFile> {
         if self.files.snapshots(wave)?.is_empty() {
             bail!("wave {wave} has no analysis file; freeze it first: langnghe wave freeze {wave}");
         }
-        self.files.read(wave, snapshot, &self.keys.analysts(wave)?)
+        let key = self.keys.analysts(wave)?;
+        releases.load(&self.files, wave, &key)?;
+        self.files.read(wave, snapshot, &key)
+    }
+
+    /// Enters a report in the logs. It leaves afterwards: no report without its entry.
+    fn log<'f>(
+        &self,
+        kind: &str,
+        files: impl IntoIterator<Item = &'f AnalysisFile>,
+        bytes: &[u8],
+        releases: &mut Releases,
+    ) -> anyhow::Result<()> {
+        let installation = Installation::open(self.place)?;
+        let releases = releases.keep(&self.files)?;
+        let snapshots: Vec<_> = files
+            .into_iter()
+            .map(|file| json!({ "project": file.about.project, "snapshot": file.about.snapshot }))
+            .collect();
+        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        installation.log(
+            "report made",
+            json!({ "kind": kind, "of": snapshots, "sha256": sha256, "releases": releases }),
+        )
     }
 }

@@ -13,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::config::{DEMO_DATA, DataPlace};
 use crate::db::{AnswerVault, FieldVault};
 use crate::jobs::analysis_files::AnalysisFiles;
+use crate::jobs::releases::Releases;
 use crate::keys::KeyFolder;
 use crate::web::{self, Running, Site};
 
@@ -99,8 +100,14 @@ pub fn run(place: &DataPlace, listen: &str, seed: u64, progress: &dyn Progress) 
     progress.step("Khóa sổ, tính quyền số, ước lượng · Freezing, weighting, estimating");
     let mut file = wave.freeze(&instrument, &truth)?;
     file.about = outputs::about(&truth, &fieldwork, wave.survey, wave::WAVE)?;
-    AnalysisFiles::open(folder.join("analysis"))?.keep(&file, &keys.analysts(wave.survey)?.to_public())?;
-    let outcome = outputs::write_all(&folder, &fieldwork, &file, sent)?;
+    let files = AnalysisFiles::open(folder.join("analysis"))?;
+    let analysts = keys.analysts(wave.survey)?;
+    files.keep(&file, &analysts.to_public())?;
+    // All files of this folder are made anew, so nothing else is out.
+    let mut releases = Releases::default();
+    releases.begin(wave.survey, &analysts);
+    let outcome = outputs::write_all(&folder, &fieldwork, &file, &mut releases, sent)?;
+    releases.keep(&files)?;
     write(&folder.join(SUMMARY), outcome.as_bytes())?;
     write(&folder.join(FINISHED), serde_json::to_string_pretty(&finished)?.as_bytes())?;
     let summary = read_summary(&folder)?;

@@ -17,6 +17,7 @@ use crate::demo::write;
 use crate::jobs::analysis_file::{About, AnalysisFile, CaseRecord, shuffle_and_scramble};
 use crate::jobs::assessment::{self, Assessment};
 use crate::jobs::design;
+use crate::jobs::releases::Releases;
 use crate::jobs::template::Template;
 use crate::jobs::weights::Weighting;
 
@@ -85,9 +86,10 @@ pub fn write_all(
     folder: &Path,
     fieldwork: &Fieldwork,
     file: &AnalysisFile,
+    releases: &mut Releases,
     sent: Sent,
 ) -> anyhow::Result<String> {
-    let assessment = assessment::assess(file)?;
+    let assessment = assessment::assess(file, releases)?;
     for note in fieldwork.sample.write(&folder.join("sample.csv"))? {
         eprintln!("langnghe: {note}");
     }

@@ -2,7 +2,7 @@
 //! key (`age`), so that what lies there tells nothing without it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use age::x25519::{Identity, Recipient};
 use anyhow::{Context, anyhow};
@@ -29,15 +29,49 @@ impl AnalysisFiles {
     /// Keeps a snapshot, in place of an unfinished or earlier one of the same number. It is on the disk when this
     /// returns.
     pub fn keep(&self, file: &AnalysisFile, recipient: &Recipient) -> anyhow::Result<PathBuf> {
-        let sealed = age::encrypt(recipient, &file.to_zip()?).context("sealing the analysis file")?;
         let path = self.path(file.about.project, file.about.snapshot);
+        self.seal_into(&path, &file.to_zip()?, recipient)?;
+        Ok(path)
+    }
+
+    /// Keeps the log of what was released of a wave. It is on the disk when this returns.
+    pub fn keep_releases(&self, project: i64, log: &str, recipient: &Recipient) -> anyhow::Result<()> {
+        self.seal_into(&self.releases(project), log.as_bytes(), recipient)
+    }
+
+    /// The log of what was released of a wave, none where there is no file.
+    pub fn read_releases(&self, project: i64, identity: &Identity) -> anyhow::Result<Option<String>> {
+        let path = self.releases(project);
+        let sealed = match fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|e| anyhow!("{}: cannot be read ({e}); check the path", path.display()))?,
+        };
+        let log = age::decrypt(identity, &sealed).map_err(|e| {
+            anyhow!(
+                "{}: the log of releases does not open with the analysts' key of wave {project} ({e}); put it back from \
+                 the backup",
+                path.display()
+            )
+        })?;
+        Ok(Some(String::from_utf8(log).with_context(|| path.display().to_string())?))
+    }
+
+    /// Held until it is dropped: waits until nobody else of this machine holds it.
+    pub fn lock(&self) -> anyhow::Result<fs::File> {
+        let failed = |e| anyhow!("{}: cannot be locked ({e}); check the folder", self.folder.display());
+        let folder = fs::File::open(&self.folder).map_err(failed)?;
+        folder.lock().map_err(failed)?;
+        Ok(folder)
+    }
+
+    fn seal_into(&self, path: &Path, bytes: &[u8], recipient: &Recipient) -> anyhow::Result<()> {
+        let sealed = age::encrypt(recipient, bytes).context("sealing to the analysts' key")?;
         let unfinished = path.with_extension("part");
         let unwritable = |e| anyhow!("{}: cannot be written ({e}); is the disk full?", path.display());
         fs::write(&unfinished, sealed).map_err(unwritable)?;
         fs::File::open(&unfinished).and_then(|f| f.sync_all()).map_err(unwritable)?;
-        fs::rename(&unfinished, &path).map_err(unwritable)?;
-        fs::File::open(&self.folder).and_then(|f| f.sync_all()).map_err(unwritable)?;
-        Ok(path)
+        fs::rename(&unfinished, path).map_err(unwritable)?;
+        fs::File::open(&self.folder).and_then(|f| f.sync_all()).map_err(unwritable)
     }
 
     /// Removes a snapshot that a later one replaces; gone already is as good.
@@ -106,6 +140,10 @@ impl AnalysisFiles {
             anyhow!("{}: does not open with the analysts' key of wave {project} ({e})", path.display())
         })?;
         AnalysisFile::from_zip(&zip).with_context(|| path.display().to_string())
+    }
+
+    fn releases(&self, project: i64) -> PathBuf {
+        self.folder.join(format!("wave-{project}-releases.age"))
     }
 
     fn path(&self, project: i64, snapshot: u32) -> PathBuf {

@@ -6,11 +6,12 @@
 //! the same program names what else has to be held back.
 
 use super::sets::{Domain, Respondents};
+use indexmap::IndexSet;
 use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOptions, Variable};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-/// Sets of one program, the target's nearest; those beyond are taken for known.
-const NEAR: usize = 240;
+/// Sets of one program, the target's nearest; those beyond are taken for known. More where fewer have no answer.
+const NEAR: [usize; 2] = [60, 240];
 /// Sets of the first, smaller one, all of them hidden.
 const FEW: usize = 40;
 /// Differences up to this many respondents are looked at.
@@ -29,7 +30,11 @@ pub(super) struct Set {
     /// Figures of today that tell its number.
     pub telling: usize,
     /// Whom it counts, in the ways it was asked.
-    domains: Vec<Domain>,
+    domains: IndexSet<Domain>,
+    /// Questions whose mean it is the base of.
+    means_of: BTreeSet<usize>,
+    /// By condition, group and answer: which questions had to be answered.
+    frames: BTreeMap<usize, BTreeSet<usize>>,
     /// What a sum left over, or two bases of one domain.
     unanswered: bool,
 }
@@ -38,6 +43,15 @@ impl Set {
     pub fn is_known(&self) -> bool {
         self.released || self.telling > 0
     }
+}
+
+/// A part of a domain that other domains share.
+#[derive(PartialEq, Eq, Hash)]
+enum Part {
+    /// What had to be answered.
+    Questions(BTreeSet<String>),
+    /// All the rest.
+    Frame(Box<Domain>),
 }
 
 pub(super) struct Limits {
@@ -49,10 +63,14 @@ pub(super) struct Limits {
 pub(super) struct Differences<'a> {
     pub sets: Vec<Set>,
     place: HashMap<Respondents, usize>,
+    /// Parts of domains, by number.
+    parts: IndexSet<Part>,
     /// A whole (−1) and its parts (+1).
     sums: Vec<Vec<(usize, f64)>>,
     sums_of: Vec<Vec<usize>>,
     seen: BTreeSet<Vec<(usize, bool)>>,
+    /// Sums, each with the part of it that did not answer.
+    leaves_unanswered: HashSet<(usize, usize)>,
     cluster_of: &'a [usize],
     pub limits: Limits,
 }
@@ -62,9 +80,11 @@ impl<'a> Differences<'a> {
         Self {
             sets: Vec::new(),
             place: HashMap::new(),
+            parts: IndexSet::new(),
             sums: Vec::new(),
             sums_of: Vec::new(),
             seen: BTreeSet::new(),
+            leaves_unanswered: HashSet::new(),
             cluster_of,
             limits,
         }
@@ -88,7 +108,9 @@ impl<'a> Differences<'a> {
                     clusters,
                     released: false,
                     telling: 0,
-                    domains: Vec::new(),
+                    domains: IndexSet::new(),
+                    means_of: BTreeSet::new(),
+                    frames: BTreeMap::new(),
                     unanswered: false,
                 });
                 self.sets.len() - 1
@@ -97,9 +119,21 @@ impl<'a> Differences<'a> {
         if let Some(domain) = domain
             && !self.sets[at].domains.contains(domain)
         {
-            self.sets[at].domains.push(domain.clone());
+            let questions = self.number_of(Part::Questions(domain.answered.clone()));
+            let frame = Domain { answered: BTreeSet::new(), ..domain.clone() };
+            let frame = self.number_of(Part::Frame(Box::new(frame)));
+            let set = &mut self.sets[at];
+            set.domains.insert(domain.clone());
+            set.frames.entry(frame).or_default().insert(questions);
+            if domain.answer.is_none() {
+                set.means_of.insert(questions);
+            }
         }
         Some(at)
+    }
+
+    fn number_of(&mut self, part: Part) -> usize {
+        self.parts.insert_full(part).0
     }
 
     /// Ties a whole to its parts; what the parts leave over is a part of its own, of those who did not answer.
@@ -110,7 +144,8 @@ impl<'a> Differences<'a> {
             rest = rest.without(&self.sets[*part].members);
             terms.push((*part, true));
         }
-        if let Some(rest) = self.insert(rest, None) {
+        let rest = self.insert(rest, None);
+        if let Some(rest) = rest {
             self.sets[rest].unanswered = true;
             terms.push((rest, true));
         }
@@ -122,6 +157,7 @@ impl<'a> Differences<'a> {
         terms.dedup();
         if self.seen.insert(terms.clone()) {
             let sum = self.sums.len();
+            self.leaves_unanswered.extend(rest.map(|rest| (sum, rest)));
             terms.iter().for_each(|(set, _)| self.sums_of[*set].push(sum));
             self.sums.push(
                 terms.into_iter().map(|(set, is_part)| (set, if is_part { 1.0 } else { -1.0 })).collect(),
@@ -131,7 +167,14 @@ impl<'a> Differences<'a> {
 
     /// Whether these are who did not answer: their number is held back with the bases of figures, not with the figures.
     pub fn is_unanswered(&self, at: usize) -> bool {
-        self.sets[at].unanswered && self.sets[at].domains.is_empty()
+        let set = &self.sets[at];
+        // Among many who gave other answers, an answer that they gave all the same tells nothing more.
+        let only_there = || {
+            self.sums_of[at].iter().all(|sum| {
+                self.leaves_unanswered.contains(&(*sum, at)) || self.in_leaves(*sum, at) >= self.limits.count
+            })
+        };
+        set.unanswered && (set.domains.is_empty() || only_there())
     }
 
     /// Whether the number may be known, by rule 17.
@@ -177,29 +220,27 @@ impl<'a> Differences<'a> {
         let rest = self.sets[large].members.without(&self.sets[small].members);
         let clusters = rest.clusters(self.cluster_of, self.limits.clusters);
         let n = rest.count();
-        let of_one_question = |a: &Domain, b: &Domain| a.answer.is_none() && a.answered == b.answered;
         let few = n < self.limits.count
             || clusters < self.limits.clusters
-            // Who has two means has the mean of the difference.
-            || (n < self.limits.base && self.any_domains(small, large, of_one_question));
+            // Who has two means of one question has the mean of the difference.
+            || (n < self.limits.base && !self.sets[small].means_of.is_disjoint(&self.sets[large].means_of));
         if !few {
             return None;
         }
-        let skipped = |a: &Domain, b: &Domain| {
-            a.condition == b.condition
-                && a.group == b.group
-                && a.answer == b.answer
-                && a.answered != b.answered
-        };
-        let unanswered = self.any_domains(small, large, skipped);
+        // The same frame, but for another question.
+        let unanswered = self.sets[small].frames.iter().any(|(frame, questions)| {
+            let others = self.sets[large].frames.get(frame);
+            others.is_some_and(|others| questions.len() > 1 || others.len() > 1 || questions != others)
+        });
+        // And of two sets who did not answer, those who answered one question more.
+        let unanswered = unanswered || [small, large].iter().all(|set| self.is_unanswered(*set));
         let rest = self.insert(rest, None)?;
         self.sets[rest].unanswered |= unanswered;
         self.part(large, &[small, rest]);
+        if unanswered && let Some(sum) = self.sums_of[rest].last() {
+            self.leaves_unanswered.insert((*sum, rest));
+        }
         Some(rest)
-    }
-
-    fn any_domains(&self, small: usize, large: usize, test: impl Fn(&Domain, &Domain) -> bool) -> bool {
-        self.sets[small].domains.iter().any(|a| self.sets[large].domains.iter().any(|b| test(a, b)))
     }
 
     /// Known sets that hold a hidden one within a few respondents, or lie so within it, bound it.
@@ -224,9 +265,39 @@ impl<'a> Differences<'a> {
     /// What must be held back so that the target's number cannot be bounded to less than the threshold: empty where
     /// nothing more is needed, `None` where the program finds no way.
     pub fn cover(&self, target: usize) -> Option<Vec<usize>> {
+        if self.moves_among_leaves(target) {
+            return Some(Vec::new());
+        }
         // Most counts are safe among a few hidden ones near them.
         let among_hidden = self.fill(target, &self.near(target, FEW, false));
-        among_hidden.or_else(|| self.fill(target, &self.near(target, NEAR, true)))
+        among_hidden
+            .or_else(|| NEAR.iter().find_map(|near| self.fill(target, &self.near(target, *near, true))))
+    }
+
+    /// A hidden set that stands in one sum alone: whatever its number is, nothing else changes with it.
+    fn is_leaf(&self, set: usize) -> bool {
+        !self.sets[set].is_known() && self.sums_of[set].len() == 1
+    }
+
+    /// Respondents in the hidden parts of a sum that stand in no other, but for one of them.
+    fn in_leaves(&self, sum: usize, but: usize) -> usize {
+        let leaf = |(set, sign): &&(usize, f64)| *set != but && *sign > 0.0 && self.is_leaf(*set);
+        self.sums[sum].iter().filter(leaf).map(|(set, _)| self.sets[*set].n).sum()
+    }
+
+    /// Whether the target's number is far from bounded already where nothing but leaves changes with it; no program is
+    /// needed then. As a part it rises by what the leaves beside it fall, as a whole it falls with them.
+    fn moves_among_leaves(&self, target: usize) -> bool {
+        let (mut rise, mut fall) = (usize::MAX, self.sets[target].n);
+        for sum in &self.sums_of[target] {
+            let leaves = self.in_leaves(*sum, target);
+            if leaves == 0 {
+                return false;
+            }
+            let is_part = self.sums[*sum].iter().any(|(set, sign)| *set == target && *sign > 0.0);
+            if is_part { rise = rise.min(leaves) } else { fall = fall.min(leaves) }
+        }
+        rise.saturating_add(fall) >= self.limits.count
     }
 
     /// The cheapest two ways to fill in the sets, all others as they are; the shown ones that change.
@@ -236,7 +307,8 @@ impl<'a> Differences<'a> {
         for set in near {
             let known = self.sets[*set].telling > 0;
             let n = self.sets[*set].n as f64;
-            let price = if known { 1.0 + n.ln_1p() } else { 0.0 };
+            // Larger sets are read by more people.
+            let price = if known { 1.0 + n.sqrt() } else { 0.0 };
             let free = !known || *set == target;
             let [up, down] = [0, 1].map(|_| Change {
                 rise: problem.add_var(price, (if free { -n } else { 0.0 }, f64::INFINITY)),
@@ -250,9 +322,22 @@ impl<'a> Differences<'a> {
         for sum in sums {
             let inside = self.sums[sum].iter().filter_map(|(set, sign)| Some((*place.get(set)?, *sign)));
             let inside: Vec<(usize, f64)> = inside.collect();
+            // Leaves change for each other, so one variable stands for all of them.
+            let leaves = self.in_leaves(sum, target) as f64;
+            let whole = self.sums[sum].iter().find(|(set, sign)| {
+                *sign < 0.0 && *set != target && !place.contains_key(set) && self.is_leaf(*set)
+            });
             for way in ways {
-                let terms = inside.iter().flat_map(|(at, sign)| way(&changes[*at]).terms(*sign));
-                problem.add_constraint(terms.collect::<Vec<_>>(), ComparisonOp::Eq, 0.0);
+                let mut terms: Vec<(Variable, f64)> =
+                    inside.iter().flat_map(|(at, sign)| way(&changes[*at]).terms(*sign)).collect();
+                if leaves > 0.0 {
+                    terms.push((problem.add_var(0.0, (-leaves, f64::INFINITY)), 1.0));
+                }
+                if let Some((whole, _)) = whole {
+                    let n = self.sets[*whole].n as f64;
+                    terms.push((problem.add_var(0.0, (-n, f64::INFINITY)), -1.0));
+                }
+                problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
             }
         }
         let [up, down] = &changes[place[&target]];
@@ -281,7 +366,8 @@ impl<'a> Differences<'a> {
         beside.into_iter().collect()
     }
 
-    /// The sets that can change with the target, nearest first: those not known before those that are.
+    /// The sets that can change with the target, nearest first: those not known before those that are. Leaves are not
+    /// among them.
     fn near(&self, target: usize, most: usize, with_shown: bool) -> Vec<usize> {
         let mut near = vec![target];
         let mut taken = BTreeSet::from([target]);
@@ -291,7 +377,7 @@ impl<'a> Differences<'a> {
             for (set, _) in self.sums_of[from].iter().flat_map(|sum| &self.sums[*sum]) {
                 let is_shown = self.sets[*set].telling > 0;
                 let stays = self.sets[*set].released || (is_shown && !with_shown);
-                if stays || near.len() >= most || !taken.insert(*set) {
+                if stays || self.is_leaf(*set) || near.len() >= most || !taken.insert(*set) {
                     continue;
                 }
                 near.push(*set);

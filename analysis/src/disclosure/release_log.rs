@@ -7,7 +7,7 @@ use crate::estimation::EstimationError;
 use crate::table::Types;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// The data that figures come from.
 #[derive(Clone, Debug)]
@@ -142,6 +142,12 @@ impl ReleaseLog {
     /// Hashes of the queries that were answered, in order.
     pub fn queries(&self) -> impl Iterator<Item = &str> {
         self.releases().map(|release| release.query.as_str())
+    }
+
+    /// Cluster by interview's mark, as the snapshots in the log call it.
+    pub fn clusters(&self) -> HashMap<&str, &str> {
+        let pairs = self.snapshots().flat_map(|taken| &taken.interviews);
+        pairs.map(|(mark, cluster)| (mark.as_str(), cluster.as_str())).collect()
     }
 
     pub(super) fn releases(&self) -> impl Iterator<Item = &Release> {

@@ -15,18 +15,18 @@ use super::{Figure, Rules, SafeRow, gate};
 use crate::estimation::design::Design;
 use crate::estimation::plan::{DesignPlan, Request};
 use crate::estimation::result::Row;
-use crate::estimation::{EstimationError, Plan, Results, Statistic, prepare};
+use crate::estimation::{EstimationError, Plan, Statistic, prepare};
 use crate::table::{Table, Types};
 use crate::weighting;
 use indexmap::IndexMap;
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The gate with the memory of what is out: decides for every row of a plan's answer, and writes it into the log.
 ///
-/// `data`: what the plan's figures were estimated from; `snapshot.interviews` names its rows. Returned in the order of
-/// `results.results`. Beyond [`gate`], with the log and all rows at once, figures are held back
+/// `data`: what the plan's figures, `rows`, were estimated from; `snapshot.interviews` names its rows. Returned in the order of
+/// `rows`. Beyond [`gate`], with the log and all rows at once, figures are held back
 /// - that tell the number of respondents of a domain that was hidden before;
 /// - whose number of respondents, minus or within another that is out, leaves a positive count under
 ///   `rules.min_count`, one from fewer than `rules.min_clusters` clusters, or the mean of fewer than `rules.min_base`;
@@ -43,7 +43,7 @@ pub fn gate_with(
     snapshot: &Snapshot,
     data: &Table,
     plan: &Plan,
-    results: &Results,
+    rows: &[Row],
     rules: &Rules,
 ) -> Result<Vec<SafeRow>, ReleaseError> {
     if !plan.waves.is_empty() {
@@ -56,7 +56,6 @@ pub fn gate_with(
     let taken = log.admit(snapshot)?;
     let plan = plan.with_indices()?;
     let rules = rules.clone().tightened();
-    let rows = &results.results;
     let safe = gate(rows, &rules)?;
     let weights = weights(data, &plan)?;
     let respond = Respondents::of(data.height(), |row| weights[row] > 0.0);
@@ -75,8 +74,9 @@ pub fn gate_with(
         log,
         snapshot,
         known: Differences::new(&cluster_of, limits),
-        placed: BTreeMap::new(),
-        parted: BTreeSet::new(),
+        sources: vec![Source::default()],
+        placed: HashMap::new(),
+        parted: HashSet::new(),
         figures: Vec::with_capacity(rows.len()),
         contrasts: Vec::new(),
         released: BTreeMap::new(),
@@ -86,13 +86,17 @@ pub fn gate_with(
     search.take_log(data, &plan, &respond)?;
     search.hold_back();
     let figures = std::mem::take(&mut search.figures);
+    // What went out like this before stands in the log already.
+    let new = figures.iter().zip(rows).filter(|(figure, _)| !figure.settled);
+    let logged: Vec<Logged> = new.filter_map(|(figure, row)| figure.logged(row)).collect();
+    let asked_before = logged.is_empty();
     let release = Release {
         snapshot: snapshot.id.clone(),
         date: snapshot.date.clone(),
         query: query(&plan),
-        types: plan.types.clone(),
-        derive: plan.derive.clone(),
-        figures: figures.iter().zip(rows).filter_map(|(figure, row)| figure.logged(row)).collect(),
+        types: if asked_before { Types::default() } else { plan.types.clone() },
+        derive: if asked_before { IndexMap::default() } else { plan.derive.clone() },
+        figures: logged,
     };
     log.lines.extend(taken.map(Line::Snapshot));
     log.lines.push(Line::Release(release));
@@ -149,6 +153,9 @@ impl Outgoing {
     }
 }
 
+/// The place of today's data among the sources.
+const TODAY: usize = 0;
+
 /// The data as they are named: of which snapshot (`None` is today's), by which definitions of derived columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Source {
@@ -159,16 +166,26 @@ struct Source {
 /// Types and derived columns that figures were asked with.
 type Definitions = (Types, IndexMap<String, String>);
 
-/// A wider domain and the parts that it falls into.
-type Wider = (Domain, Vec<(Domain, Respondents)>);
+/// What parts a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Along {
+    /// The answers to a variable; numbers are parted at a limit.
+    Answer(String, Option<String>),
+    Column(String),
+    /// Who is in the filter and who is not.
+    Condition(String),
+}
 
 struct Search<'a> {
     log: &'a ReleaseLog,
     snapshot: &'a Snapshot,
     known: Differences<'a>,
-    placed: BTreeMap<(Source, Domain), Option<usize>>,
-    /// Wholes with the first of their parts: each is parted once along each column.
-    parted: BTreeSet<(Source, Domain, Domain)>,
+    /// Earlier snapshots are few; today's data come first.
+    sources: Vec<Source>,
+    /// By source and domain.
+    placed: HashMap<(usize, Domain), Option<usize>>,
+    /// Wholes that were parted, by the column or answer that parts them.
+    parted: HashSet<(usize, Domain, Along)>,
     figures: Vec<Outgoing>,
     /// Contrasts among them, each with the figures that it compares.
     contrasts: Vec<(usize, Vec<usize>)>,
@@ -207,11 +224,9 @@ impl Search<'_> {
         for request in &plan.requests {
             refuse_crossing(request, plan, rules)?;
         }
-        let today = Source::default();
         // Everybody: how many took part is in every report.
         let everybody = Domain::default();
-        let all = answers.respondents(&everybody)?;
-        if let Some(all) = self.place(&today, &everybody, all, answers, None)? {
+        if let Some(all) = self.place(TODAY, &everybody, answers, None)? {
             self.known.sets[all].released = true;
         }
         for (row, safe) in rows.iter().zip(safe) {
@@ -234,15 +249,13 @@ impl Search<'_> {
             let mut settled = false;
             if let Some(asked) = &asked {
                 let base = asked.domain.base();
-                let members = answers.respondents(&base)?;
-                let n = members.count();
-                tells.extend(self.place(&today, &base, members, answers, None)?);
+                let n = answers.respondents(&base)?.count();
+                tells.extend(self.place(TODAY, &base, answers, None)?);
                 if row.base() != Some(n) {
                     went = Went::Hidden;
                 }
                 if asked.domain.answer.is_some() {
-                    let with_answer = answers.respondents(&asked.domain)?;
-                    tells.extend(self.place(&today, &asked.domain, with_answer, answers, None)?);
+                    tells.extend(self.place(TODAY, &asked.domain, answers, None)?);
                 }
                 if let Some(before) = self.released.get(asked) {
                     settled = true;
@@ -292,6 +305,10 @@ impl Search<'_> {
                 None => None,
             };
             let source = Source { snapshot: (!own).then(|| release.snapshot.clone()), definitions: defined };
+            let source = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
+                self.sources.push(source);
+                self.sources.len() - 1
+            });
             for figure in &release.figures {
                 let base = figure.asked.domain.base();
                 let domains =
@@ -299,9 +316,7 @@ impl Search<'_> {
                 let mut gone = 0;
                 for (at, domain) in domains.into_iter().enumerate() {
                     let Some(domain) = domain else { continue };
-                    let members = answers.respondents(domain).map_err(unknown)?;
-                    let here =
-                        self.place(&source, domain, members, answers, inside.as_ref()).map_err(unknown)?;
+                    let here = self.place(source, domain, answers, inside.as_ref()).map_err(unknown)?;
                     let Some(here) = here else { continue };
                     // Withdrawn since. A few of them would be known by subtracting; of many nothing is left to subtract.
                     if at == 0 {
@@ -354,14 +369,18 @@ impl Search<'_> {
 
     /// A domain of today is what it was in an earlier snapshot and who came since.
     fn tie_releases(&mut self) {
-        let earlier: Vec<((Source, Domain), usize)> = self
+        let mut earlier: Vec<((usize, Domain), usize)> = self
             .placed
             .iter()
-            .filter(|((source, _), _)| source.snapshot.is_some())
+            .filter(|((source, _), _)| self.sources[*source].snapshot.is_some())
             .filter_map(|(key, set)| Some((key.clone(), (*set)?)))
             .collect();
+        earlier.sort();
         for ((source, domain), before) in earlier {
-            let today = (Source { snapshot: None, ..source }, domain);
+            let definitions = self.sources[source].definitions;
+            let of_today = Source { snapshot: None, definitions };
+            let Some(source) = self.sources.iter().position(|known| *known == of_today) else { continue };
+            let today = (source, domain);
             if let Some(Some(now)) = self.placed.get(&today).copied()
                 && now != before
             {
@@ -377,63 +396,83 @@ impl Search<'_> {
     /// answers, up to the domain of all.
     fn place(
         &mut self,
-        source: &Source,
+        source: usize,
         domain: &Domain,
-        members: Respondents,
         answers: &Answers,
         inside: Option<&Respondents>,
     ) -> Result<Option<usize>, EstimationError> {
-        let key = (source.clone(), domain.clone());
+        let key = (source, domain.clone());
         if let Some(known) = self.placed.get(&key) {
             return Ok(*known);
         }
-        let within = |members: Respondents| inside.map_or_else(|| members.clone(), |i| members.and(i));
-        let set = self.known.insert(within(members.clone()), Some(domain));
+        let within = |members: &Respondents| inside.map_or_else(|| members.clone(), |i| members.and(i));
+        let members = answers.respondents(domain)?;
+        let set = self.known.insert(within(&members), Some(domain));
         self.placed.insert(key, set);
         if set.is_none() {
             return Ok(None);
         }
-        let mut wider: Vec<Wider> = Vec::new();
         if let Some((variable, answer)) = &domain.answer {
-            let parts = answers.parts(variable, answer)?;
-            let one = |(level, rows): (&String, &Respondents)| {
-                (Domain { answer: Some((variable.clone(), level.clone())), ..domain.clone() }, rows.clone())
-            };
-            wider.push((domain.base(), parts.iter().map(one).collect()));
+            let limit = answer.starts_with(['≤', '>']).then(|| answer.trim_start_matches(['≤', '>', ' ']));
+            let along = Along::Answer(variable.clone(), limit.map(str::to_owned));
+            if let Some(whole) = self.unparted(source, domain.base(), along) {
+                let levels = answers.parts(variable, answer)?;
+                let part = |level: &String| Domain {
+                    answer: Some((variable.clone(), level.clone())),
+                    ..domain.clone()
+                };
+                let parts = levels.iter().map(|(level, rows)| (part(level), rows));
+                self.part(source, &whole, parts, answers, inside)?;
+            }
         }
         for column in domain.group.keys() {
-            let levels = answers.levels(column)?;
-            let one = |(level, rows): (&String, &Respondents)| {
-                let mut part = domain.clone();
-                part.group.insert(column.clone(), level.clone());
-                (part, rows.clone())
-            };
-            wider.push((domain.without(column), levels.iter().map(one).collect()));
+            let along = Along::Column(column.clone());
+            if let Some(whole) = self.unparted(source, domain.without(column), along) {
+                let levels = answers.levels(column)?;
+                let part = |level: &String| {
+                    let mut part = whole.clone();
+                    part.group.insert(column.clone(), level.clone());
+                    part
+                };
+                let parts = levels.iter().map(|(level, rows)| (part(level), rows));
+                self.part(source, &whole, parts, answers, inside)?;
+            }
         }
         if !domain.condition.is_empty() {
-            let whole = Domain { condition: String::new(), ..domain.clone() };
-            let outside =
-                Domain { condition: format!("NOT COALESCE({}, FALSE)", domain.condition), ..domain.clone() };
-            let rest = answers.respondents(&whole)?.without(&members);
-            wider.push((whole, vec![(domain.clone(), members.clone()), (outside, rest)]));
-        }
-        for (whole, parts) in wider {
-            // The parts of a whole along one column come with each of them.
-            let along: BTreeSet<&Domain> = parts.iter().map(|(part, _)| part).collect();
-            let first = along.first().map(|part| (*part).clone()).unwrap_or_default();
-            if !self.parted.insert((source.clone(), whole.clone(), first)) {
-                continue;
+            let all = Domain { condition: String::new(), ..domain.clone() };
+            if let Some(whole) = self.unparted(source, all, Along::Condition(domain.condition.clone())) {
+                let condition = format!("NOT COALESCE({}, FALSE)", domain.condition);
+                let outside = Domain { condition, ..domain.clone() };
+                let rest = answers.respondents(&whole)?.without(&members);
+                let parts = [(domain.clone(), &*members), (outside, &rest)];
+                self.part(source, &whole, parts, answers, inside)?;
             }
-            let all = answers.respondents(&whole)?;
-            let Some(at) = self.place(source, &whole, all.clone(), answers, inside)? else { continue };
-            let mut places = Vec::with_capacity(parts.len());
-            for (part, rows) in parts {
-                let members = within(all.and(&rows));
-                places.extend(self.known.insert(members, Some(&part)));
-            }
-            self.known.part(at, &places);
         }
         Ok(set)
+    }
+
+    /// The whole, where it was not parted so before: the parts along one column come with each of them.
+    fn unparted(&mut self, source: usize, whole: Domain, along: Along) -> Option<Domain> {
+        self.parted.insert((source, whole.clone(), along)).then_some(whole)
+    }
+
+    fn part<'r>(
+        &mut self,
+        source: usize,
+        whole: &Domain,
+        parts: impl IntoIterator<Item = (Domain, &'r Respondents)>,
+        answers: &Answers,
+        inside: Option<&Respondents>,
+    ) -> Result<(), EstimationError> {
+        let Some(at) = self.place(source, whole, answers, inside)? else { return Ok(()) };
+        let all = answers.respondents(whole)?;
+        let all = inside.map_or_else(|| (*all).clone(), |inside| all.and(inside));
+        let mut places = Vec::new();
+        for (part, rows) in parts {
+            places.extend(self.known.insert(all.and(rows), Some(&part)));
+        }
+        self.known.part(at, &places);
+        Ok(())
     }
 
     fn recount(&mut self) {
@@ -451,10 +490,14 @@ impl Search<'_> {
         waiting.extend((0..self.known.sets.len()).filter(|set| self.known.is_unsafe(*set)));
         waiting.extend(self.hidden_sets());
         waiting.sort_by_key(|set| (self.known.sets[*set].n, *set));
+        waiting.dedup();
+        // Sets that still come.
+        let mut ahead: BTreeSet<usize> = waiting.iter().copied().collect();
         let mut done = BTreeSet::new();
         let mut at = 0;
         while let Some(target) = waiting.get(at).copied() {
             at += 1;
+            ahead.remove(&target);
             if self.known.sets[target].released || !done.insert(target) {
                 continue;
             }
@@ -472,7 +515,8 @@ impl Search<'_> {
             let gently = self.known.is_unanswered(target);
             loop {
                 // Where no program says what is enough: all that stands in a sum with it.
-                let more = self.known.cover(target).unwrap_or_else(|| self.known.beside(target));
+                let cover = self.known.cover(target);
+                let more = cover.unwrap_or_else(|| self.known.beside(target));
                 let mut some = false;
                 more.into_iter().for_each(|set| some |= self.let_go(set, gently));
                 if !some {
@@ -483,7 +527,7 @@ impl Search<'_> {
                 continue;
             }
             let mut hidden = self.hidden_sets();
-            hidden.retain(|set| !done.contains(set) && !waiting[at..].contains(set));
+            hidden.retain(|set| !done.contains(set) && ahead.insert(*set));
             hidden.sort_by_key(|set| (self.known.sets[*set].n, *set));
             waiting.extend(hidden);
         }

@@ -25,6 +25,11 @@ impl Respondents {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
     }
 
+    /// Drops who is not in the other set.
+    fn keep(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= b);
+    }
+
     pub fn without(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a & !b).collect())
     }
@@ -95,6 +100,8 @@ pub(super) struct Answers {
     respond: Respondents,
     levels: RefCell<HashMap<String, Rc<Levels>>>,
     conditions: RefCell<HashMap<String, Respondents>>,
+    answering: RefCell<HashMap<String, Rc<Respondents>>>,
+    found: RefCell<HashMap<Domain, Rc<Respondents>>>,
 }
 
 impl Answers {
@@ -110,22 +117,35 @@ impl Answers {
             respond: respond.clone(),
             levels: RefCell::default(),
             conditions: RefCell::default(),
+            answering: RefCell::default(),
+            found: RefCell::default(),
         })
     }
 
     /// The domain's respondents among all of the data.
-    pub fn respondents(&self, domain: &Domain) -> Result<Respondents, EstimationError> {
-        let mut found = self.respond.and(&self.holding(&domain.condition)?);
-        let nobody = || Respondents::of(self.table.height(), |_| false);
+    pub fn respondents(&self, domain: &Domain) -> Result<Rc<Respondents>, EstimationError> {
+        if let Some(known) = self.found.borrow().get(domain) {
+            return Ok(Rc::clone(known));
+        }
+        let mut found = self.respond.clone();
+        let keep = |found: &mut Respondents, levels: &Levels, level: &str| match levels.get(level) {
+            Some(rows) => found.keep(rows),
+            None => *found = Respondents::of(self.table.height(), |_| false),
+        };
+        if !domain.condition.is_empty() {
+            found.keep(&self.holding(&domain.condition)?);
+        }
         for (column, level) in &domain.group {
-            found = found.and(&self.levels(column)?.get(level).cloned().unwrap_or_else(nobody));
+            keep(&mut found, &*self.levels(column)?, level);
         }
         for name in &domain.answered {
-            found = found.and(&self.answering(name)?);
+            found.keep(&*self.answering(name)?);
         }
         if let Some((variable, answer)) = &domain.answer {
-            found = found.and(&self.parts(variable, answer)?.get(answer).cloned().unwrap_or_else(nobody));
+            keep(&mut found, &*self.parts(variable, answer)?, answer);
         }
+        let found = Rc::new(found);
+        self.found.borrow_mut().insert(domain.clone(), Rc::clone(&found));
         Ok(found)
     }
 
@@ -157,12 +177,19 @@ impl Answers {
         Ok(found)
     }
 
-    fn answering(&self, name: &str) -> Result<Respondents, EstimationError> {
-        if let Some(column) = self.table.get(name) {
-            return Ok(Respondents::of(self.table.height(), |row| !column.is_missing(row)));
+    fn answering(&self, name: &str) -> Result<Rc<Respondents>, EstimationError> {
+        if let Some(known) = self.answering.borrow().get(name) {
+            return Ok(Rc::clone(known));
         }
-        let values = Expression::parse(name)?.condition(&self.table)?;
-        Ok(Respondents::of(values.len(), |row| values[row].is_some()))
+        let found = Rc::new(match self.table.get(name) {
+            Some(column) => Respondents::of(self.table.height(), |row| !column.is_missing(row)),
+            None => {
+                let values = Expression::parse(name)?.condition(&self.table)?;
+                Respondents::of(values.len(), |row| values[row].is_some())
+            }
+        });
+        self.answering.borrow_mut().insert(name.to_owned(), Rc::clone(&found));
+        Ok(found)
     }
 
     /// The answers among which `answer` stands. `≤ x` parts the numbers of a column.

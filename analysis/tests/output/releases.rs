@@ -77,7 +77,7 @@ fn ask(log: &mut ReleaseLog, people: &[Person], plan: &Plan) -> (Vec<SafeRow>, V
     let data = table(people);
     let results = estimation::estimate(&data, plan).expect("estimates");
     let alone = gate(&results.results, &Rules::default()).expect("nothing refused");
-    let logged = gate_with(log, &snapshot("first", people), &data, plan, &results, &Rules::default());
+    let logged = gate_with(log, &snapshot("first", people), &data, plan, &results.results, &Rules::default());
     (alone, logged.expect("a release"))
 }
 
@@ -208,7 +208,7 @@ fn a_share_is_judged_by_the_people_behind_it_not_by_their_weights() {
         Snapshot { id: "s".into(), date: "d".into(), interviews: (0..100).map(interview).collect() };
     let mut log = ReleaseLog::default();
     let logged =
-        gate_with(&mut log, &snapshot, &data, &plan, &results, &Rules::default()).expect("a release");
+        gate_with(&mut log, &snapshot, &data, &plan, &results.results, &Rules::default()).expect("a release");
     let rare =
         |rows: &[SafeRow]| rows.iter().find(|r| r.category() == Some("rare")).map(|r| r.figure().is_hidden());
     assert_eq!((rare(&alone), rare(&logged)), (Some(false), Some(true)));
@@ -230,8 +230,14 @@ fn a_filter_on_a_small_area_is_a_crossing_too() {
     let plan = plan(None, json!([mean("r", &["sex"], Some("'A' = area"))]));
     let results = estimation::estimate(&data, &plan).expect("estimates");
     assert!(gate(&results.results, &rules).is_ok(), "the rows do not show the filter");
-    let refused =
-        gate_with(&mut ReleaseLog::default(), &snapshot("s", &people), &data, &plan, &results, &rules);
+    let refused = gate_with(
+        &mut ReleaseLog::default(),
+        &snapshot("s", &people),
+        &data,
+        &plan,
+        &results.results,
+        &rules,
+    );
     assert!(matches!(refused, Err(ReleaseError::Gate(_))), "{refused:?}");
 }
 
@@ -307,7 +313,7 @@ fn release(
 ) -> Result<Vec<SafeRow>, ReleaseError> {
     let data = table(people);
     let results = estimation::estimate(&data, plan).expect("estimates");
-    gate_with(log, &snapshot(id, people), &data, plan, &results, &Rules::default())
+    gate_with(log, &snapshot(id, people), &data, plan, &results.results, &Rules::default())
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::charts::{Chart, Width};
-use analysis::disclosure::{self, Rules, SafeRow, SafeTable};
+use analysis::disclosure::{Rules, SafeRow, SafeTable};
 use analysis::estimation::{self, Results};
 use analysis::report::{self, AnnualInput, Front, Layout, Report, Section};
 use analysis::table::Table;
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use surveys::codebook::{Codebook, Missing};
 
 use super::analysis_file::{AnalysisFile, CaseRecord, outcomes, questions, sensitive, weighting_table};
+use super::releases::Releases;
 use super::template::{LayoutName, Letterhead, Template};
 use super::weights::{Margin, Weighted, weight};
 use crate::fieldwork::dispositions::Outcomes;
@@ -112,11 +113,11 @@ pub struct Assessment {
 }
 
 /// Weights the wave and assesses it: the annual report without earlier waves.
-pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
+pub fn assess(file: &AnalysisFile, releases: &mut Releases) -> anyhow::Result<Assessment> {
     let order = Order { kind: Kind::Annual, file, earlier: &[], template: None };
     let input = Input::of(file, &file.template)?;
-    let figures = Figures::of(&input)?;
-    let draft = draft(&order, &input, &figures)?;
+    let figures = Figures::of(&input, releases)?;
+    let draft = annual(&order, &input, &figures, None)?;
     let docx = report::docx(&draft.report)?;
     let html = report::html(&draft.report);
     let all: Vec<SafeTable> = draft.tables.iter().map(|(_, table)| table.clone()).collect();
@@ -151,7 +152,11 @@ pub fn assess(file: &AnalysisFile) -> anyhow::Result<Assessment> {
 }
 
 /// The report alone, to be written as DOCX or HTML. `warn` hears what an analyst must know of the comparison.
-pub fn report(order: &Order<'_>, warn: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
+pub fn report(
+    order: &Order<'_>,
+    releases: &mut Releases,
+    warn: &mut dyn FnMut(&str),
+) -> anyhow::Result<Report> {
     anyhow::ensure!(
         !order.file.about.imported,
         "đợt {} được nhập từ tệp cũ, chỉ dùng để so sánh (an imported wave stands in comparisons only): name it with \
@@ -160,8 +165,8 @@ pub fn report(order: &Order<'_>, warn: &mut dyn FnMut(&str)) -> anyhow::Result<R
     );
     let template = order.template.unwrap_or(&order.file.template);
     let input = Input::of(order.file, template)?;
-    let figures = Figures::of(&input)?;
-    let compared = compared(order, &input)?;
+    let figures = Figures::of(&input, releases)?;
+    let compared = compared(order, &input, releases)?;
     for line in compared.iter().flat_map(|compared| &compared.warnings) {
         warn(line);
     }
@@ -178,12 +183,12 @@ struct Draft {
     report: Report,
 }
 
-fn draft(order: &Order<'_>, input: &Input<'_>, figures: &Figures) -> anyhow::Result<Draft> {
-    annual(order, input, figures, compared(order, input)?.as_ref())
-}
-
 /// The headlines of this wave beside those of the earlier ones.
-fn compared(order: &Order<'_>, input: &Input<'_>) -> anyhow::Result<Option<Compared>> {
+fn compared(
+    order: &Order<'_>,
+    input: &Input<'_>,
+    releases: &mut Releases,
+) -> anyhow::Result<Option<Compared>> {
     if order.earlier.is_empty() {
         return Ok(None);
     }
@@ -194,7 +199,7 @@ fn compared(order: &Order<'_>, input: &Input<'_>) -> anyhow::Result<Option<Compa
     let waves: Vec<YearWave<'_>> =
         inputs.iter().zip(names).map(|(input, name)| YearWave::Rows { name, input, areas: None }).collect();
     let ids: Vec<&str> = input.template.headlines.iter().map(|h| h.id.as_str()).collect();
-    years::compare(&waves, &ids, &estimation::years::Comparison::default()).map(Some)
+    years::compare(&waves, &ids, &estimation::years::Comparison::default(), releases).map(Some)
 }
 
 fn annual(
@@ -323,13 +328,14 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(input: &Input<'_>) -> anyhow::Result<Self> {
+    fn of(input: &Input<'_>, releases: &mut Releases) -> anyhow::Result<Self> {
         let plan = full_plan(input)?;
         let rules = rules(input, &plan);
         let plan = input.weighted.plan(&plan)?;
-        let results = estimation::estimate(&input.weighted.respondents, &plan).context("estimates")?;
-        let safe = disclosure::gate(&results.results, &rules)?;
-        let sample = sample_as_it_is(input, &rules)?;
+        let respondents = &input.weighted.respondents;
+        let results = estimation::estimate(respondents, &plan).context("estimates")?;
+        let safe = releases.gate(input.file, respondents, &plan, &results.results, &rules)?;
+        let sample = sample_as_it_is(input, &plan, &rules, releases)?;
         let probability =
             !results.results.iter().any(|row| row.more.get("probability") == Some(&json!(false)));
         Ok(Self { results, rules, safe, sample, probability })
@@ -372,12 +378,20 @@ fn full_plan(input: &Input<'_>) -> anyhow::Result<Value> {
             columns.push(column);
         }
     }
+    // One set of definitions for all figures of a wave, so that the gate counts each answer once.
+    plan["derive"][SEX_AGE] =
+        json!("CASE WHEN b1 IN ('1','2') AND b2 IN ('1','2','3','4','5','6') THEN b1 || '/' || b2 END");
+    plan["derive"][EACH] = json!("1");
     let requests = plan["requests"].as_array_mut().ok_or_else(|| anyhow!("the plan has no `requests`"))?;
     for column in columns {
         requests.push(json!({ "id": column, "statistic": "mean", "of": [column], "missing": "drop" }));
     }
     Ok(plan)
 }
+
+/// Sex and age group of the sample, and the weight of those who count once.
+const SEX_AGE: &str = "sex_age";
+const EACH: &str = "each";
 
 /// The column that says whether a matter was named.
 fn priority_column(code: &str) -> String {
@@ -421,21 +435,27 @@ fn rules(input: &Input<'_>, plan: &Value) -> Rules {
 }
 
 /// The sample as it is, each respondent counting once, through the gate: its sex and age, and the headlines as
-/// somebody would count them who knows nothing of the design.
-fn sample_as_it_is(input: &Input<'_>, rules: &Rules) -> anyhow::Result<Vec<SafeRow>> {
-    let mut plan = input.plan.clone();
-    plan["derive"]["sex_age"] =
-        json!("CASE WHEN b1 IN ('1','2') AND b2 IN ('1','2','3','4','5','6') THEN b1 || '/' || b2 END");
-    plan["derive"]["each"] = json!("1");
-    plan["design"] =
-        json!({ "clusters": ["psu"], "strata": ["stratum"], "weights": "each", "single_psu": "adjust" });
-    let requests = input.template.headlines.iter().map(|h| h.id.as_str()).chain(["sex_age"]);
-    plan["requests"] =
+/// somebody would count them who knows nothing of the design. `weighted`: the plan with the design.
+fn sample_as_it_is(
+    input: &Input<'_>,
+    weighted: &estimation::Plan,
+    rules: &Rules,
+    releases: &mut Releases,
+) -> anyhow::Result<Vec<SafeRow>> {
+    let requests = input.template.headlines.iter().map(|h| h.id.as_str()).chain([SEX_AGE]);
+    let requests: Value =
         requests.map(|id| json!({ "id": id, "statistic": "mean", "of": [id], "missing": "drop" })).collect();
-    let plan: estimation::Plan = serde_json::from_value(plan)?;
-    let results =
-        estimation::estimate(&input.weighted.respondents, &plan).context("the sample without weights")?;
-    Ok(disclosure::gate(&results.results, rules)?)
+    let plan = estimation::Plan {
+        design: serde_json::from_value(
+            json!({ "clusters": ["psu"], "strata": ["stratum"], "weights": EACH, "single_psu": "adjust" }),
+        )?,
+        adjust: Vec::new(),
+        requests: serde_json::from_value(requests)?,
+        ..weighted.clone()
+    };
+    let respondents = &input.weighted.respondents;
+    let results = estimation::estimate(respondents, &plan).context("the sample without weights")?;
+    releases.gate(input.file, respondents, &plan, &results.results, rules)
 }
 
 fn front(head: &Letterhead, label: Option<&str>, (year, month, day): (u16, u8, u8)) -> Front {

@@ -16,6 +16,7 @@ use super::view::Names;
 use super::years::{self, Compared, Line, Step, YearWave};
 use super::{Input, created, front, sha256};
 use crate::jobs::analysis_file::AnalysisFile;
+use crate::jobs::releases::Releases;
 use crate::jobs::template::Letterhead;
 
 /// Name of the kind in a report's table of sources.
@@ -71,11 +72,12 @@ fn yes() -> bool {
 }
 
 /// Builds the review. `files`: the analysis files of the waves with a project, in the plan's order. `folder`: where the
-/// plan lies. `warn` hears what an analyst must know of the comparison.
+/// plan lies. `releases`: the logs of those waves. `warn` hears what an analyst must know of the comparison.
 pub fn review(
     plan: &ReviewPlan,
     folder: &Path,
     files: &[AnalysisFile],
+    releases: &mut Releases,
     warn: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Report> {
     let inputs: Vec<Input<'_>> =
@@ -110,7 +112,7 @@ pub fn review(
         true => last.template.headlines.iter().map(|h| h.id.as_str()).collect(),
         false => plan.headlines.iter().map(String::as_str).collect(),
     };
-    let compared = years::compare(&waves, &headlines, &plan.comparison)?;
+    let compared = years::compare(&waves, &headlines, &plan.comparison, releases)?;
     compared.warnings.iter().for_each(|line| warn(line));
     others.push((PLAN.to_owned(), json_sha256(plan)?));
     others.push((PROGRAM.to_owned(), program()));

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use analysis::disclosure::{Cell, Figure, Rules, SafeTable, gate};
+use analysis::estimation::plan::Request;
 use analysis::estimation::years::{Comparison, Lookup, WavePlan};
 use analysis::estimation::{self, Plan, Row, WaveSummary};
 use analysis::report::{Change, sentences};
-use analysis::table::Declared;
+use analysis::table::{Declared, Table};
 use anyhow::{Context, anyhow};
 use indexmap::IndexMap;
 use serde_json::json;
@@ -17,6 +18,7 @@ use surveys::years::Concordance;
 
 use super::view::Names;
 use super::{Input, full_plan, rules};
+use crate::jobs::releases::Releases;
 
 /// The column of areas that all waves share.
 const AREA: &str = "common_area";
@@ -86,15 +88,16 @@ pub(super) fn compare(
     waves: &[YearWave<'_>],
     ids: &[&str],
     comparison: &Comparison,
+    releases: &mut Releases,
 ) -> anyhow::Result<Compared> {
     let scratch = Scratch::new()?;
     let mut wave_plans = Vec::new();
     let mut forms: Vec<Option<Questionnaire>> = Vec::new();
-    let mut wave_rules = Vec::new();
+    let mut gates = Vec::new();
     for (place, wave) in waves.iter().enumerate() {
-        let (plan, rules) = wave.plan(place, &scratch).with_context(|| wave.name().to_owned())?;
+        let (plan, gate) = wave.plan(place, &scratch).with_context(|| wave.name().to_owned())?;
         wave_plans.push(plan);
-        wave_rules.push(rules);
+        gates.push(gate);
         forms.push(match wave {
             YearWave::Rows { input, .. } => Some(input.file.read_questionnaire()?),
             YearWave::Published { .. } => None,
@@ -132,7 +135,8 @@ pub(super) fn compare(
             .collect();
         let results = estimation::estimate_waves(tables, &plan, &scratch.0).context("several waves")?;
         let names: Vec<&str> = waves.iter().map(YearWave::name).collect();
-        compared.lines.extend(lines(&results.results, &names, &results.waves, &wave_rules, &forms)?);
+        let ended = Ended { names: &names, waves: &results.waves, forms: &forms, requests: &plan.requests };
+        compared.lines.extend(ended.lines(&results.results, &gates, releases)?);
         for warning in results.warnings {
             if !compared.warnings.contains(&warning) {
                 compared.warnings.push(warning);
@@ -155,7 +159,7 @@ impl YearWave<'_> {
         }
     }
 
-    fn plan(&self, place: usize, scratch: &Scratch) -> anyhow::Result<(WavePlan, Rules)> {
+    fn plan(&self, place: usize, scratch: &Scratch) -> anyhow::Result<(WavePlan, WaveGate<'_>)> {
         let (name, input, areas) = match self {
             Self::Published { name, file, probability } => {
                 let plan = WavePlan {
@@ -164,7 +168,7 @@ impl YearWave<'_> {
                     probability_sample: Some(*probability),
                     ..WavePlan::default()
                 };
-                return Ok((plan, Rules::default()));
+                return Ok((plan, WaveGate { rules: Rules::default(), own: None }));
             }
             Self::Rows { name, input, areas } => (name, input, areas),
         };
@@ -173,12 +177,17 @@ impl YearWave<'_> {
         let mut plan = input.weighted.plan(&full)?;
         plan.types.insert(AREA.to_owned(), Declared::Category);
         let mut lookup = IndexMap::new();
+        let mut own = plan.clone();
         match areas {
             Some(file) => {
+                own.derive.insert(AREA.to_owned(), common_areas(file)?);
                 let file = std::path::absolute(file)?.display().to_string();
                 lookup.insert(AREA.to_owned(), Lookup { from: "area_large".to_owned(), file });
             }
-            None => drop(plan.derive.insert(AREA.to_owned(), "area_large".to_owned())),
+            None => {
+                plan.derive.insert(AREA.to_owned(), "area_large".to_owned());
+                own.derive.clone_from(&plan.derive);
+            }
         }
         Ok((
             WavePlan {
@@ -194,83 +203,128 @@ impl YearWave<'_> {
                 probability_sample: plan.probability_sample,
                 ..WavePlan::default()
             },
-            rules,
+            WaveGate { rules, own: Some((*input, own)) },
         ))
     }
 }
 
-/// Gates each wave by itself and each change with both its ends.
-fn lines(
-    rows: &[Row],
-    names: &[&str],
-    waves: &[WaveSummary],
-    rules: &[Rules],
-    forms: &[Option<Questionnaire>],
-) -> anyhow::Result<Vec<Line>> {
-    let mut lines: Vec<Line> = Vec::new();
-    let area_of = |row: &Row| row.group.get(AREA).cloned();
-    for (place, name) in names.iter().enumerate() {
-        let published = waves.get(place).is_some_and(|wave| wave.design.is_none());
-        let own: Vec<Row> = rows
-            .iter()
-            .filter(|row| row.statistic != "change" && row.group.get("wave").is_some_and(|wave| wave == name))
-            .map(|row| {
-                let mut row = row.clone();
-                row.group.shift_remove("wave");
-                open(&mut row, published);
-                row
-            })
-            .collect();
-        for (row, safe) in own.iter().zip(gate(&own, &rules[place])?) {
-            let area = area_of(row);
-            let known = lines.iter().position(|line| line.id == row.id && line.area == area);
-            let at = known.unwrap_or_else(|| {
-                let figures = vec![Figure::absent(); names.len()];
-                lines.push(Line { id: row.id.clone(), area, figures, steps: Vec::new() });
-                lines.len() - 1
-            });
-            lines[at].figures[place] = safe.figure().clone();
+/// How the figures of one wave are judged.
+struct WaveGate<'a> {
+    rules: Rules,
+    /// The wave and its plan without requests; none where only a table exists.
+    own: Option<(&'a Input<'a>, Plan)>,
+}
+
+/// The lines of a file of common areas as an expression, so that the log of releases can count its areas again without
+/// the file.
+fn common_areas(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| anyhow!("{}: cannot be read ({e}); check the path in the plan", file.display()))?;
+    let columns = ["area_large", AREA];
+    let types = columns.iter().map(|name| ((*name).to_owned(), Declared::Category)).collect();
+    let table = Table::parse_csv(&text, &file.display().to_string(), &types)?;
+    let [from, to] = columns.map(|name| table.column(name));
+    let (from, to) = (from?, to?);
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let cases: String = (0..table.height())
+        .filter_map(|row| Some((from.text(row)?, to.text(row)?)))
+        .map(|(from, to)| format!(" WHEN area_large = {} THEN {}", quoted(&from), quoted(&to)))
+        .collect();
+    Ok(format!("CASE{cases} END"))
+}
+
+/// What the engine answered with.
+struct Ended<'a> {
+    names: &'a [&'a str],
+    waves: &'a [WaveSummary],
+    forms: &'a [Option<Questionnaire>],
+    requests: &'a [Request],
+}
+
+impl Ended<'_> {
+    /// Gates each wave by itself and each change with both its ends.
+    fn lines(
+        &self,
+        rows: &[Row],
+        gates: &[WaveGate<'_>],
+        releases: &mut Releases,
+    ) -> anyhow::Result<Vec<Line>> {
+        let Self { names, waves, forms, requests } = *self;
+        let mut lines: Vec<Line> = Vec::new();
+        let area_of = |row: &Row| row.group.get(AREA).cloned();
+        for (place, name) in names.iter().enumerate() {
+            let published = waves.get(place).is_some_and(|wave| wave.design.is_none());
+            let own: Vec<Row> = rows
+                .iter()
+                .filter(|row| {
+                    row.statistic != "change" && row.group.get("wave").is_some_and(|wave| wave == name)
+                })
+                .map(|row| {
+                    let mut row = row.clone();
+                    row.group.shift_remove("wave");
+                    open(&mut row, published);
+                    row
+                })
+                .collect();
+            let WaveGate { rules, own: wave } = &gates[place];
+            let safe = match wave {
+                Some((input, plan)) => {
+                    let plan = Plan { requests: requests.to_vec(), ..plan.clone() };
+                    releases.gate(input.file, &input.weighted.respondents, &plan, &own, rules)?
+                }
+                None => gate(&own, rules)?,
+            };
+            for (row, safe) in own.iter().zip(safe) {
+                let area = area_of(row);
+                let known = lines.iter().position(|line| line.id == row.id && line.area == area);
+                let at = known.unwrap_or_else(|| {
+                    let figures = vec![Figure::absent(); names.len()];
+                    lines.push(Line { id: row.id.clone(), area, figures, steps: Vec::new() });
+                    lines.len() - 1
+                });
+                lines[at].figures[place] = safe.figure().clone();
+            }
         }
-    }
-    let strict = rules.iter().fold(Rules::default(), |mut all, rules| {
-        all.sensitive.extend(rules.sensitive.iter().cloned());
-        all.ethnicity.extend(rules.ethnicity.iter().cloned());
-        all
-    });
-    let place = |row: &Row, end: &str| {
-        let name = row.more.get(end).and_then(|name| name.as_str())?;
-        names.iter().position(|known| *known == name)
-    };
-    let mut changes: Vec<Row> = rows.iter().filter(|row| row.statistic == "change").cloned().collect();
-    for row in &mut changes {
-        let of_table = [place(row, "from"), place(row, "to")]
-            .into_iter()
-            .flatten()
-            .any(|place| waves.get(place).is_some_and(|wave| wave.design.is_none()));
-        open(row, of_table);
-    }
-    for (row, safe) in changes.iter().zip(gate(&changes, &strict)?) {
-        let (Some(from), Some(to)) = (place(row, "from"), place(row, "to")) else { continue };
-        let area = area_of(row);
-        let Some(line) = lines.iter_mut().find(|line| line.id == row.id && line.area == area) else {
-            continue;
-        };
-        // With one end and the change the other end would be known.
-        let ends_seen = [from, to].iter().all(|end| line.figures[*end].estimate().is_some());
-        let reason = row.more.get("reason").and_then(|reason| reason.as_str());
-        line.steps.push(Step {
-            from,
-            to,
-            difference: if ends_seen { safe.figure().clone() } else { Figure::absent() },
-            holds: ends_seen && row.more.get("changed").is_some_and(|changed| changed == &json!(true)),
-            obstacle: match reason {
-                Some(reason) => Some(in_words(reason, (&forms[from], &forms[to]))),
-                None if !ends_seen => Some(sentences::NOT_PUBLISHED.to_owned()),
-                None => None,
-            },
+        let strict = gates.iter().map(|gate| &gate.rules).fold(Rules::default(), |mut all, rules| {
+            all.sensitive.extend(rules.sensitive.iter().cloned());
+            all.ethnicity.extend(rules.ethnicity.iter().cloned());
+            all
         });
+        let place = |row: &Row, end: &str| {
+            let name = row.more.get(end).and_then(|name| name.as_str())?;
+            names.iter().position(|known| *known == name)
+        };
+        let mut changes: Vec<Row> = rows.iter().filter(|row| row.statistic == "change").cloned().collect();
+        for row in &mut changes {
+            let of_table = [place(row, "from"), place(row, "to")]
+                .into_iter()
+                .flatten()
+                .any(|place| waves.get(place).is_some_and(|wave| wave.design.is_none()));
+            open(row, of_table);
+        }
+        for (row, safe) in changes.iter().zip(gate(&changes, &strict)?) {
+            let (Some(from), Some(to)) = (place(row, "from"), place(row, "to")) else { continue };
+            let area = area_of(row);
+            let Some(line) = lines.iter_mut().find(|line| line.id == row.id && line.area == area) else {
+                continue;
+            };
+            // With one end and the change the other end would be known.
+            let ends_seen = [from, to].iter().all(|end| line.figures[*end].estimate().is_some());
+            let reason = row.more.get("reason").and_then(|reason| reason.as_str());
+            line.steps.push(Step {
+                from,
+                to,
+                difference: if ends_seen { safe.figure().clone() } else { Figure::absent() },
+                holds: ends_seen && row.more.get("changed").is_some_and(|changed| changed == &json!(true)),
+                obstacle: match reason {
+                    Some(reason) => Some(in_words(reason, (&forms[from], &forms[to]))),
+                    None if !ends_seen => Some(sentences::NOT_PUBLISHED.to_owned()),
+                    None => None,
+                },
+            });
+        }
+        Ok(lines)
     }
-    Ok(lines)
 }
 
 /// What was published once is public: the table of that year does not say from how many villages its figures come.
