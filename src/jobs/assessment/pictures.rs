@@ -30,12 +30,16 @@ impl View<'_> {
             .collect();
         let places = places(&mut areas, &self.input.template.tiles)?;
         let finding = finding(&overall, areas.iter().map(|area| &area.figure));
+        let drawn = match places {
+            Places::Outlines(_) => "; địa bàn vẽ theo các xã hiện nay",
+            Places::Tiles(_) | Places::ListedTiles(_) => "",
+        };
         let n = overall.n();
         Ok(EstimateMap {
             caption: self.caption(
                 format!("{} theo địa bàn: {finding}", headline.short),
                 format!(
-                    "{}. % người có ý kiến; màu đậm là tỷ lệ cao, không phải thứ hạng",
+                    "{}. % người có ý kiến; đậm hơn là tỷ lệ cao hơn, không phải thứ hạng{drawn}",
                     headline.question
                 ),
                 n,
