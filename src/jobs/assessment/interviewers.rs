@@ -38,8 +38,8 @@ pub(super) fn effects(input: &Input<'_>, rules: &Rules) -> anyhow::Result<String
         return Ok("Chưa tính: mẫu báo cáo không có nhóm câu hỏi cùng thang".to_owned());
     }
     Ok(format!(
-        "Hệ số tương quan trong cùng điều tra viên, so trong cùng địa bàn, không trọng số (0: không có ảnh hưởng), KTC \
-         95%. {}",
+        "Hệ số tương quan trong cùng điều tra viên, so trong cùng địa bàn, không trọng số, KTC 95% (0: không có ảnh \
+         hưởng; gồm cả khác biệt giữa các thôn mà họ phụ trách). {}",
         told.join("; ")
     ))
 }
