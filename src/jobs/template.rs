@@ -17,6 +17,9 @@ pub struct Template {
     pub headlines: Vec<Headline>,
     pub breakdowns: Vec<Breakdown>,
     pub sections: Vec<SectionTemplate>,
+    /// Where large areas lie on maps that are no outlines: column and row by code, counted from 1.
+    #[serde(default)]
+    pub tiles: IndexMap<String, [usize; 2]>,
     pub method: Vec<String>,
     /// What people want done first, by competent authority.
     #[serde(default)]
@@ -132,6 +135,25 @@ pub struct SectionTemplate {
     pub dots: Vec<Dots>,
     #[serde(default)]
     pub likert: Vec<Battery>,
+    /// Headlines on a map of the large areas.
+    #[serde(default)]
+    pub maps: Vec<String>,
+    #[serde(default)]
+    pub bars: Vec<Bars>,
+    /// Headlines over the waves, drawn where earlier ones are given.
+    #[serde(default)]
+    pub trends: Vec<String>,
+}
+
+/// Headlines side by side for the groups of one column, at most six.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bars {
+    pub file: String,
+    /// What the headlines have in common, for the title.
+    pub title: String,
+    pub ids: Vec<String>,
+    pub by: String,
 }
 
 /// A headline by groups.

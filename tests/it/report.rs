@@ -44,6 +44,10 @@ fn data() -> &'static Path {
                 *answer = "2".to_owned();
             }
         }
+        // Twelve enumerators, each in every area; whom they met is chance, so they have no effect.
+        for record in now.records.iter_mut().filter(|record| record.answers.is_some()) {
+            record.enumerator = Some(format!("{:04}", 1 + chance.below(12)));
+        }
         let mut quota = wave(&truth, QUOTA, 7);
         quota.plan["probability_sample"] = json!(false);
         for file in [before, now, quota] {
@@ -219,6 +223,57 @@ fn a_change_is_told_with_its_error_and_what_is_within_it_is_never_called_unchang
         }
         assert!(well(&["verify", &path]).contains("equal"), "{kind}");
     }
+}
+
+/// The bundled template asks for maps, bars and trends; a trend needs a wave before.
+#[test]
+fn the_template_says_which_maps_bars_and_trends_are_drawn() {
+    let folder = TemporaryFolder::new();
+    let (now, before) = (NOW.to_string(), BEFORE.to_string());
+    let alone = seen(&report(&folder, "alone.html", &[&now]));
+    let both = seen(&report(&folder, "both.html", &[&now, "--previous", &before]));
+    for text in [&alone, &both] {
+        assert!(text.contains("Hài lòng với đường đến thôn theo địa bàn: "), "{text}");
+        assert!(text.contains("Dân chủ ở cơ sở theo giới tính"), "{text}");
+    }
+    let trend = "Hài lòng với cuộc sống gia đình: có thay đổi";
+    assert!(both.contains(trend) && !alone.contains(trend), "{both}");
+
+    let file = folder.path().join("template.json").display().to_string();
+    let bundled = include_str!("../../surveys/instruments/2026/report.json");
+    let mut template: serde_json::Value = serde_json::from_str(bundled).expect("JSON");
+    template["tiles"] = json!({ "024": [1, 1], "026": [2, 1] });
+    fs::write(&file, template.to_string()).expect("written");
+    let path = report(&folder, "tiles.html", &[&now, "--template", &file]);
+    let html = fs::read_to_string(path).expect("the report");
+    assert!(html.contains("Mỗi ô là một địa bàn, đặt gần đúng vị trí"));
+
+    template["sections"][0]["bars"][0]["by"] = json!("area_large");
+    fs::write(&file, template.to_string()).expect("written");
+    let output = langnghe(&[&now, "--template", &file, "--output", &format!("{file}.html")]);
+    assert!(told(&output).contains("`area_large`, which has 11 groups"), "{}", told(&output));
+}
+
+/// One number a battery with its interval, of no single enumerator; a file without their codes says so.
+#[test]
+fn interviewer_effects_stand_in_the_annex_as_one_number_a_battery() {
+    let folder = TemporaryFolder::new();
+    let now = seen(&report(&folder, "now.html", &[&NOW.to_string()]));
+    let line = now.lines().find(|line| line.starts_with("Ảnh hưởng của điều tra viên")).expect("the item");
+    for battery in ["Mức độ hài lòng với dịch vụ ở nơi ở: ", "Mức độ tin tưởng: "] {
+        let (_, told) = line.split_once(battery).expect("the battery");
+        let numbers: Vec<f64> = told
+            .split([' ', '(', ')', ';'])
+            .filter_map(|word| word.replace('−', "-").replace(',', ".").parse().ok())
+            .take(3)
+            .collect();
+        let [rho, low, high] = numbers[..] else { panic!("{told}") };
+        assert!(low < rho && rho < high, "{told}");
+        assert!(rho.abs() < 0.05 && high - low < 0.15, "{told}");
+    }
+    assert!(!line.contains("0001"), "{line}");
+    let before = seen(&report(&folder, "before.html", &[&BEFORE.to_string()]));
+    assert!(before.contains("Chưa tính: tệp phân tích không ghi mã điều tra viên"), "{before}");
 }
 
 #[test]

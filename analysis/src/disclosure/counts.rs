@@ -252,14 +252,14 @@ impl Clusters {
 }
 
 /// The codes of one column, those of the answers and all above them, in order.
-struct Axis {
-    codes: Vec<String>,
+pub(super) struct Axis {
+    pub codes: Vec<String>,
     /// Place of the code above each; 0 is the margin, code `i` has place `i` + 1.
     above: Vec<usize>,
-    /// Places that each respondent counts in, besides the margin.
-    lines: Vec<Vec<usize>>,
+    /// By code, the places that its respondents count in, besides the margin.
+    pub lines: Vec<Vec<usize>>,
     /// By respondent, an index into `lines`.
-    of_row: Vec<usize>,
+    pub of_row: Vec<usize>,
 }
 
 impl Axis {
@@ -284,17 +284,17 @@ impl Axis {
 
 /// A table's columns with the codes on each. Its cells, with all margins, stand in the order of the codes, the
 /// last column fastest, a margin before the codes.
-struct Frame {
-    by: Vec<String>,
-    axes: Vec<Axis>,
+pub(super) struct Frame {
+    pub by: Vec<String>,
+    pub axes: Vec<Axis>,
     /// Cells from one code of a column to the next.
-    strides: Vec<usize>,
+    pub strides: Vec<usize>,
     /// Cells; `usize::MAX` where they cannot be counted.
     size: usize,
 }
 
 impl Frame {
-    fn of(by: &[String], data: &Columns, trees: &IndexMap<String, Tree>) -> Result<Self, ProtectError> {
+    pub fn of(by: &[String], data: &Columns, trees: &IndexMap<String, Tree>) -> Result<Self, ProtectError> {
         let axes: Vec<Axis> =
             by.iter().map(|c| Axis::of(c, data, trees.get(c))).collect::<Result<_, ProtectError>>()?;
         let mut strides = vec![1; axes.len()];

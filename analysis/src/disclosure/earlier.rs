@@ -7,7 +7,7 @@ use super::counts::{Counts, Key};
 use super::protection::ProtectError;
 use super::snapshots::INTERVIEWS;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,23 @@ use std::path::{Path, PathBuf};
 pub(super) struct Released {
     file: PathBuf,
     tables: Vec<ReleasedTable>,
+    rounded: Option<RoundedTo>,
+}
+
+/// How the counts of an answer were rounded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RoundedTo {
+    pub base: usize,
+    /// Of the data and the seed; tells nothing to who does not have both.
+    pub fingerprint: String,
 }
 
 /// As it was written.
 #[derive(Clone, Debug, Deserialize)]
 struct Answer {
     tables: Vec<ReleasedTable>,
+    #[serde(default)]
+    rounded: Option<RoundedTo>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -52,11 +63,16 @@ impl Released {
         };
         let text = std::fs::read_to_string(&path).map_err(|e| error(e.to_string()))?;
         let answer: Answer = serde_json::from_str(&text).map_err(|e| error(e.to_string()))?;
-        Ok(Self { file: file.to_owned(), tables: answer.tables })
+        Ok(Self { file: file.to_owned(), tables: answer.tables, rounded: answer.rounded })
     }
 
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// `None` where its counts are exact or hidden.
+    pub fn rounded(&self) -> Option<&RoundedTo> {
+        self.rounded.as_ref()
     }
 
     /// The columns of each table.

@@ -28,6 +28,7 @@ mod questions;
 mod release_log;
 mod releases;
 mod risk;
+mod rounding;
 mod rules;
 mod sets;
 mod snapshots;
@@ -35,6 +36,7 @@ mod suppression;
 mod table;
 mod unsafe_counts;
 mod variance_curves;
+mod worlds;
 
 pub use bins::{Bin, SafeBins};
 pub use estimates::{GateError, SafeRow, gate};
@@ -44,7 +46,8 @@ pub use microdata::{
     MicrodataError, MicrodataPlan, RiskReport, SafeMicrodata, Step, Variable, WeightReport, microdata,
 };
 pub use protection::{
-    ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
+    ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionMethod, ProtectionPlan, TableRequest,
+    protect,
 };
 pub use release_log::{ReleaseError, ReleaseLog, Snapshot};
 pub use releases::gate_with;

@@ -1,14 +1,19 @@
 //! Safe tables of counts (contract: "The protection plan").
 
 use super::counts::{Columns, Counts, Tree};
-use super::earlier::Released;
+use super::earlier::{Released, RoundedTo};
+use super::rounding::round;
 use super::suppression::Suppression;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::table::{Declared, Table, TableError, Types, nearest};
+
+/// Letters that a seed has at least.
+const SEED_LETTERS: usize = 16;
 
 /// Which tables are wanted and what protects them. Paths are relative to the plan's folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +37,23 @@ pub struct ProtectionPlan {
     /// Columns under rule 18.
     #[serde(default)]
     pub sensitive: Vec<String>,
+    #[serde(default)]
+    pub method: ProtectionMethod,
+    /// With `round`: every count becomes a multiple of it; without one, of the threshold.
+    #[serde(default)]
+    pub base: Option<usize>,
+    /// With `round`: any text of at least 16 letters, which stays as secret as the data.
+    #[serde(default)]
+    pub seed: Option<String>,
+}
+
+/// What is done about counts that may not be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProtectionMethod {
+    #[default]
+    Hide,
+    Round,
 }
 
 fn ten() -> usize {
@@ -55,6 +77,8 @@ pub struct Protected {
     tables: Vec<ProtectedTable>,
     hidden: usize,
     shown: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rounded: Option<RoundedTo>,
     #[serde(skip)]
     of_other_data: Vec<PathBuf>,
 }
@@ -79,6 +103,11 @@ impl Protected {
     /// Hidden and shown cells over all tables; a cell of two tables counts once.
     pub fn hidden_and_shown(&self) -> (usize, usize) {
         (self.hidden, self.shown)
+    }
+
+    /// The base that every count is a multiple of, where counts were rounded.
+    pub fn base(&self) -> Option<usize> {
+        self.rounded.as_ref().map(|r| r.base)
     }
 
     /// Earlier answers that were made from other data, and the people between whom and today are protected too.
@@ -144,6 +173,34 @@ pub enum ProtectError {
         "the tables have {cells} linked cells, more than {limit}; ask for fewer or smaller tables at once"
     )]
     TooLarge { cells: usize, limit: usize },
+    #[error("`base` and `seed` belong to the method `round`; leave them out, or set `\"method\": \"round\"`")]
+    NotRounding,
+    #[error(
+        "the base of the rounding is {base}; it must be at least 2 and at least the threshold, {threshold}: a count \
+         published as 0 stands for 0 to {base}"
+    )]
+    Base { base: usize, threshold: usize },
+    #[error(
+        "the method `round` needs a `seed`: any text of at least {SEED_LETTERS} letters that nobody can guess, kept as \
+         secret as the data; the same seed gives the same counts again"
+    )]
+    Seed,
+    #[error(
+        "column `{column}` is sensitive: rounded counts would still tell that nearly all of a small group answered \
+         alike; ask for the tables with it by the method `hide`"
+    )]
+    SensitiveRounded { column: String },
+    #[error(
+        "`{file}` is an earlier answer that cannot be joined with rounding: only one with the same data, the same \
+         seed and the same base can, because exact counts, or two ways of rounding one count, tell more than either; \
+         use the method of the earlier answer"
+    )]
+    OtherRounding { file: PathBuf },
+    #[error(
+        "table `{table}` cannot be rounded to multiples of {base}: some count could be bounded whatever is rounded \
+         up; use a larger base, fewer columns or the method `hide`"
+    )]
+    NotRounded { table: String, base: usize },
 }
 
 /// Counts the respondents for each table with all its margins and hides what must be hidden.
@@ -159,6 +216,11 @@ pub enum ProtectError {
 ///
 /// Errors: [`ProtectError`], for input that cannot be read, for tables that would vanish, and for an earlier answer
 /// that is too near.
+///
+/// With the method `round` nothing is hidden: every count becomes a multiple of the base within one base of the true
+/// one, by chance, so that the counts hiding would hide cannot be bounded to an interval shorter than `threshold`
+/// either. Sums of rounded counts are not rounded sums. Sensitive columns, and earlier answers that were not rounded
+/// alike, are refused.
 pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, ProtectError> {
     check(plan)?;
     let data = read_columns(&folder.join(&plan.data))?;
@@ -168,9 +230,16 @@ pub fn protect(plan: &ProtectionPlan, folder: &Path) -> Result<Protected, Protec
     }
     let released: Vec<Released> =
         plan.released.iter().map(|file| Released::read(file, folder)).collect::<Result<_, _>>()?;
+    if plan.method == ProtectionMethod::Round {
+        let fingerprint = fingerprint(plan, folder)?;
+        return rounded(plan, &data, &trees, &released, fingerprint);
+    }
+    if let Some(answer) = released.iter().find(|answer| answer.rounded().is_some()) {
+        return Err(ProtectError::OtherRounding { file: answer.file().to_owned() });
+    }
     let counts = Counts::of(plan, &data, &trees, &released)?;
     let hidden = Suppression::new(&counts, &trees, plan, &released).run(plan)?;
-    let mut answer = answer(plan, &counts, &hidden);
+    let mut answer = answer(plan, &counts, |cell| (!hidden[cell]).then_some(counts.cells[cell].n));
     let of_other_data = released.iter().filter(|r| r.is_of_other_data(&counts));
     answer.of_other_data = of_other_data.map(|r| r.file().to_owned()).collect();
     Ok(answer)
@@ -184,6 +253,7 @@ fn check(plan: &ProtectionPlan) -> Result<(), ProtectError> {
     if plan.threshold == 0 {
         return Err(ProtectError::Threshold);
     }
+    check_rounding(plan)?;
     for table in &plan.tables {
         let columns: BTreeSet<&String> = table.by.iter().collect();
         if columns.is_empty() || columns.len() < table.by.len() {
@@ -193,29 +263,89 @@ fn check(plan: &ProtectionPlan) -> Result<(), ProtectError> {
     Ok(())
 }
 
-fn answer(plan: &ProtectionPlan, counts: &Counts, hidden: &[bool]) -> Protected {
-    let own: BTreeSet<usize> = counts.tables.iter().flatten().copied().collect();
-    let how_many_hidden = own.iter().filter(|i| hidden[**i]).count();
-    let tables = plan
-        .tables
-        .iter()
-        .zip(&counts.tables)
+fn check_rounding(plan: &ProtectionPlan) -> Result<(), ProtectError> {
+    let base = plan.base.unwrap_or(plan.threshold);
+    match plan.method {
+        ProtectionMethod::Hide if plan.base.is_some() || plan.seed.is_some() => {
+            Err(ProtectError::NotRounding)
+        }
+        ProtectionMethod::Hide => Ok(()),
+        ProtectionMethod::Round if base < plan.threshold.max(2) => {
+            Err(ProtectError::Base { base, threshold: plan.threshold })
+        }
+        ProtectionMethod::Round => match plan.sensitive.first() {
+            Some(column) => Err(ProtectError::SensitiveRounded { column: column.clone() }),
+            None if seed(plan).chars().count() < SEED_LETTERS => Err(ProtectError::Seed),
+            None => Ok(()),
+        },
+    }
+}
+
+fn seed(plan: &ProtectionPlan) -> &str {
+    plan.seed.as_deref().unwrap_or_default()
+}
+
+/// Tells whether an earlier answer rounded the same data with the same seed.
+fn fingerprint(plan: &ProtectionPlan, folder: &Path) -> Result<String, ProtectError> {
+    let file = folder.join(&plan.data);
+    let bytes = std::fs::read(&file).map_err(|e| ProtectError::File {
+        file,
+        what: "the data",
+        message: e.to_string(),
+    })?;
+    let mut hash = Sha256::new();
+    for part in [b"fingerprint of rounded data".as_slice(), seed(plan).as_bytes(), &bytes] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn rounded(
+    plan: &ProtectionPlan,
+    data: &Columns,
+    trees: &IndexMap<String, Tree>,
+    released: &[Released],
+    fingerprint: String,
+) -> Result<Protected, ProtectError> {
+    let rounded = RoundedTo { base: plan.base.unwrap_or(plan.threshold), fingerprint };
+    if let Some(answer) = released.iter().find(|answer| answer.rounded() != Some(&rounded)) {
+        return Err(ProtectError::OtherRounding { file: answer.file().to_owned() });
+    }
+    // What an earlier answer told is protected together with what is asked for now.
+    let mut linked = plan.clone();
+    let earlier = released.iter().flat_map(|a| a.tables().into_iter().map(|by| (a.file(), by)));
+    linked.tables.extend(earlier.map(|(file, by)| TableRequest { id: file.display().to_string(), by }));
+    let counts = Counts::of(&linked, data, trees, &[])?;
+    let published = round(&linked, &counts, data, trees, released, seed(plan))?;
+    let mut answer = answer(plan, &counts, |cell| published.get(&cell).copied());
+    answer.rounded = Some(rounded);
+    Ok(answer)
+}
+
+/// `shown`: by cell, what is told of its count.
+fn answer(plan: &ProtectionPlan, counts: &Counts, shown: impl Fn(usize) -> Option<usize>) -> Protected {
+    let requested = plan.tables.iter().zip(&counts.tables);
+    let own: BTreeSet<usize> = requested.clone().flat_map(|(_, cells)| cells).copied().collect();
+    let how_many_shown = own.iter().filter(|i| shown(**i).is_some()).count();
+    let tables = requested
         .map(|(request, cells)| ProtectedTable {
             id: request.id.clone(),
             cells: cells
                 .iter()
                 .filter_map(|i| {
-                    let (key, cell) = counts.cells.get_index(*i)?;
+                    let (key, _) = counts.cells.get_index(*i)?;
                     let key = request.by.iter().map(|c| (c.clone(), key.get(c).cloned())).collect();
-                    Some(ProtectedCell { key, n: (!hidden[*i]).then_some(cell.n) })
+                    Some(ProtectedCell { key, n: shown(*i) })
                 })
                 .collect(),
         })
         .collect();
     Protected {
         tables,
-        hidden: how_many_hidden,
-        shown: own.len() - how_many_hidden,
+        hidden: own.len() - how_many_shown,
+        shown: how_many_shown,
+        rounded: None,
         of_other_data: Vec::new(),
     }
 }

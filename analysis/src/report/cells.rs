@@ -8,6 +8,11 @@ pub const HIDDEN: &str = "…";
 /// What stands for a figure that does not exist.
 pub const ABSENT: &str = "–";
 
+/// A column's head; one of a few letters (`KTC 95%`) stays on one line.
+pub fn head(text: &str) -> String {
+    if text.chars().count() <= 9 { text.replace(' ', "\u{a0}") } else { text.to_owned() }
+}
+
 /// The cell in Vietnamese: shares in whole per cent, hidden `…`, absent `–`, a small base in brackets.
 pub fn written(cell: &Cell) -> String {
     let shown = |figure: &Figure, text: &dyn Fn(&Figure) -> Option<String>| match figure.standing() {

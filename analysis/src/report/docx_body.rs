@@ -242,13 +242,16 @@ impl Writer {
             } else {
                 ""
             };
-            let page = if known { pages[id - 1].to_string() } else { "…".to_owned() };
+            // Without pages the entry leads to its heading; the number comes when Word renews the table.
+            let page = pages.get(id - 1).filter(|_| known).map_or(String::new(), |page| {
+                let number = field(&format!("PAGEREF _Toc{id:06} \\h"), &page.to_string());
+                format!("<w:r><w:tab/></w:r>{number}")
+            });
             let end = if at + 1 == last { "<w:r><w:fldChar w:fldCharType=\"end\"/></w:r>" } else { "" };
             self.xml.push_str(&format!(
                 "<w:p><w:pPr><w:pStyle w:val=\"TOC{level}\"/></w:pPr>{begin}<w:hyperlink w:anchor=\"_Toc{id:06}\" \
-                 w:history=\"1\">{}<w:r><w:tab/></w:r>{}</w:hyperlink>{end}</w:p>",
+                 w:history=\"1\">{}{page}</w:hyperlink>{end}</w:p>",
                 run(text, ""),
-                field(&format!("PAGEREF _Toc{id:06} \\h"), &page),
             ));
         }
     }
@@ -305,8 +308,12 @@ impl Writer {
             )
         };
         let shade = "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"EEF1F4\"/>";
-        let head: String =
-            table.columns.iter().zip(&widths).map(|(c, w)| cell(*w, "TableHead", c, shade)).collect();
+        let head: String = table
+            .columns
+            .iter()
+            .zip(&widths)
+            .map(|(c, w)| cell(*w, "TableHead", &cells::head(c), shade))
+            .collect();
         rows.push_str(&format!("<w:tr><w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>{head}</w:tr>"));
         for row in table.rows() {
             let line: String = row
@@ -412,13 +419,13 @@ fn width(text: &str) -> usize {
 fn columns(table: &SafeTable) -> Vec<Needs> {
     // With the margins of a cell and its lines.
     let margins = 200;
-    let longest_word = |text: &str| text.split_whitespace().map(width).max().unwrap_or(0);
+    let longest_word = |text: &str| text.split([' ', '\n']).map(width).max().unwrap_or(0);
     let mut all: Vec<Needs> = table
         .columns
         .iter()
         .map(|head| Needs {
             // Heads are bold.
-            least: longest_word(head) * 11 / 10 + margins,
+            least: longest_word(&cells::head(head)) * 11 / 10 + margins,
             wish: width(head).min(2_800) + margins,
         })
         .collect();

@@ -195,7 +195,7 @@ impl Page {
             escape(&table.title)
         ));
         for column in &table.columns {
-            self.text.push_str(&format!("<th scope=\"col\">{}</th>", escape(column)));
+            self.text.push_str(&format!("<th scope=\"col\">{}</th>", escape(&cells::head(column))));
         }
         self.text.push_str("</tr>\n</thead>\n<tbody>\n");
         for row in table.rows() {

@@ -14,6 +14,7 @@ mod protect;
 mod records;
 mod releases;
 mod report;
+mod rounding;
 mod snapshots;
 mod table_sets;
 mod word;

@@ -24,7 +24,9 @@ use provenance::Provenance;
 use view::View;
 use years::{Compared, YearWave};
 
+mod interviewers;
 pub mod pdf;
+mod pictures;
 pub mod provenance;
 pub mod reading;
 pub mod review;
@@ -223,9 +225,23 @@ fn annual(
                 Box::new(view.dots(&dots.id, breakdown)?),
             ));
         }
+        for id in &section.maps {
+            own.push(charts.len());
+            charts.push((format!("{}-ban-do", id.replace('_', "-")), Box::new(view.map(id)?)));
+        }
+        for bars in &section.bars {
+            own.push(charts.len());
+            charts.push((bars.file.clone(), Box::new(view.bars(bars)?)));
+        }
         for battery in &section.likert {
             own.push(charts.len());
             charts.push((battery.file.clone(), Box::new(view.likert(battery))));
+        }
+        for id in &section.trends {
+            if let Some(trend) = view.over_waves(id, compared)? {
+                own.push(charts.len());
+                charts.push((format!("{}-qua-cac-dot", id.replace('_', "-")), Box::new(trend)));
+            }
         }
         section_charts.push(own);
     }
@@ -281,7 +297,7 @@ fn annual(
         decisions: view.decisions(),
         judgement: input.template.judgement.clone(),
         proposals: input.template.proposals.clone(),
-        transparency: view.transparency(&unweighted, &figures.results.design),
+        transparency: view.transparency(&unweighted, &figures.results.design, &figures.rules)?,
         questionnaire: view.questionnaire(),
         probability: figures.probability,
         changes: compared.map(|compared| compared.table(&view.names())),

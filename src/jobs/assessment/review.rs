@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use analysis::charts::{Break, Caption, Series, Trend, Unit, numerals};
+use analysis::charts::numerals;
 use analysis::disclosure::{Cell, SafeTable};
 use analysis::estimation::years::Comparison;
 use analysis::report::{self, Block, Drawing, Report, Statement, sentences};
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::provenance::{PLAN, PROGRAM, Provenance, Snapshot, json_sha256, program};
 use super::view::Names;
-use super::years::{self, Compared, Line, Step, YearWave};
-use super::{Input, created, front, sha256};
+use super::years::{self, Compared, Line, YearWave};
+use super::{Input, created, front, pictures, sha256};
 use crate::jobs::analysis_file::AnalysisFile;
 use crate::jobs::releases::Releases;
 use crate::jobs::template::Letterhead;
@@ -159,7 +159,8 @@ impl Page<'_> {
                 format!("{}: {}", self.wave(step.to), sentences::change(&self.compared.change(step)))
             });
             blocks.push(Block::Items(told.collect()));
-            blocks.push(Block::Figure(Drawing::of(&self.trend(line))));
+            let trend = pictures::trend(self.compared, line, self.names.headline(&line.id), self.label);
+            blocks.push(Block::Figure(Drawing::of(&trend)));
         }
         for missing in &self.compared.missing {
             blocks.push(Block::Paragraph(format!(
@@ -272,43 +273,6 @@ impl Page<'_> {
             ]);
         }
         table
-    }
-
-    /// A headline over the waves; the line breaks where two neighbours may not be compared.
-    fn trend(&self, line: &Line) -> Trend {
-        let waves = &self.compared.waves;
-        let breaks = line
-            .steps
-            .iter()
-            .filter(|step| step.to == step.from + 1)
-            .filter_map(|step| Some(Break { before: step.to, note: step.obstacle.clone()? }))
-            .collect();
-        let finding = line.steps.last().map_or_else(String::new, |step: &Step| {
-            format!(": {}", sentences::verdict(&self.compared.change(step)))
-        });
-        // What is no probability sample is on no trend line.
-        let figures = line
-            .figures
-            .iter()
-            .zip(waves)
-            .map(
-                |(figure, wave)| {
-                    if wave.probability { figure.clone() } else { analysis::disclosure::Figure::absent() }
-                },
-            )
-            .collect();
-        Trend {
-            caption: Caption {
-                title: format!("{}{finding}", self.names.headline(&line.id)),
-                subtitle: "% người có ý kiến, dải là khoảng tin cậy 95%".to_owned(),
-                source: "Nguồn: khảo sát nắm tình hình Nhân dân các năm; ước lượng có trọng số".to_owned(),
-                synthetic: self.label.map(str::to_owned),
-            },
-            unit: Unit::Percent,
-            waves: waves.iter().map(|wave| wave.wave.clone()).collect(),
-            series: vec![Series { label: self.names.headline(&line.id).to_owned(), figures }],
-            breaks,
-        }
     }
 
     fn areas(&self, id: &str) -> SafeTable {

@@ -12,7 +12,8 @@ use analysis::report::{self, Authority, Statement};
 use analysis::table::Table;
 use anyhow::anyhow;
 
-use super::{Input, priority_column};
+use super::pictures::finding;
+use super::{Input, interviewers, priority_column};
 use crate::fieldwork::dispositions::{Disposition, Outcomes};
 use crate::jobs::template::{Battery, Breakdown, Headline};
 
@@ -34,8 +35,18 @@ impl View<'_> {
         self.row(id).map_or_else(|_| Figure::absent(), |row| row.figure().clone())
     }
 
-    /// The groups of a headline: code and figure, areas in their official order.
-    fn groups(&self, id: &str, by: &str) -> Vec<(String, Figure)> {
+    /// The large areas of a headline: code and figure, in their official order.
+    pub(super) fn area_figures(&self, id: &str) -> Vec<(String, Figure)> {
+        self.figures_by(id, "area_large")
+    }
+
+    /// The groups of a headline: label and figure, areas in their official order.
+    pub(super) fn groups(&self, id: &str, by: &str) -> Vec<(String, Figure)> {
+        let found = self.figures_by(id, by).into_iter();
+        found.map(|(code, figure)| (self.group_label(&code), figure)).collect()
+    }
+
+    fn figures_by(&self, id: &str, by: &str) -> Vec<(String, Figure)> {
         let request = format!("{id}_by_{by}");
         let mut found: Vec<(String, Figure)> = self
             .safe
@@ -44,10 +55,10 @@ impl View<'_> {
             .filter_map(|row| Some((row.group().get(by)?.clone(), row.figure().clone())))
             .collect();
         found.sort_by_key(|(code, _)| self.input.areas.iter().position(|(area, _)| area == code));
-        found.into_iter().map(|(code, figure)| (self.group_label(&code), figure)).collect()
+        found
     }
 
-    fn group_label(&self, code: &str) -> String {
+    pub(super) fn group_label(&self, code: &str) -> String {
         let name = self.input.areas.iter().find(|(area, _)| area == code).map(|(_, name)| name.clone());
         name.unwrap_or_else(|| if code == "khác" { "Dân tộc khác".to_owned() } else { code.to_owned() })
     }
@@ -57,7 +68,7 @@ impl View<'_> {
         found.ok_or_else(|| anyhow!("the report's template has no breakdown `{by}`"))
     }
 
-    fn headline(&self, id: &str) -> anyhow::Result<&Headline> {
+    pub(super) fn headline(&self, id: &str) -> anyhow::Result<&Headline> {
         let found = self.input.template.headlines.iter().find(|h| h.id == id);
         found.ok_or_else(|| anyhow!("the report's template has no headline `{id}`"))
     }
@@ -119,13 +130,7 @@ impl View<'_> {
             .into_iter()
             .map(|(label, figure)| DotRow { label, figure, truth: None })
             .collect();
-        let (low, high) = overall.interval().unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
-        let apart =
-            rows.iter().filter(|row| row.figure.interval().is_some_and(|(l, h)| h < low || l > high)).count();
-        let finding = match apart {
-            0 => "chưa đủ căn cứ kết luận có khác biệt".to_owned(),
-            n => format!("{n} nhóm khác mức chung ngoài sai số"),
-        };
+        let finding = finding(&overall, rows.iter().map(|row| &row.figure));
         let n = overall.n();
         Ok(DotInterval {
             caption: self.caption(
@@ -366,7 +371,12 @@ impl View<'_> {
     }
 
     /// AAPOR's items: what the template says, then what the program knows.
-    pub(super) fn transparency(&self, counts: &Outcomes, design: &DesignSummary) -> Vec<(String, String)> {
+    pub(super) fn transparency(
+        &self,
+        counts: &Outcomes,
+        design: &DesignSummary,
+        rules: &Rules,
+    ) -> anyhow::Result<Vec<(String, String)>> {
         let template = self.input.template;
         let mut items: Vec<(String, String)> =
             template.transparency.iter().map(|(item, text)| (item.clone(), text.clone())).collect();
@@ -422,12 +432,9 @@ impl View<'_> {
                 numerals::decimal(diagnosis.effective_n, 0)
             ),
         );
-        add(
-            "Ảnh hưởng của điều tra viên",
-            "Tệp phân tích không ghi mã điều tra viên nên chưa ước lượng được phần biến thiên do điều tra viên".to_owned(),
-        );
+        add("Ảnh hưởng của điều tra viên", interviewers::effects(self.input, rules)?);
         add("Lời hỏi", "Xem phụ lục phiếu hỏi".to_owned());
-        items
+        Ok(items)
     }
 
     /// Analysed questions in the form's order, with their choices.

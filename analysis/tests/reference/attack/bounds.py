@@ -3,7 +3,8 @@
 Reads table sets, one JSON object a line: {"seed", "answers": [answer of `langnghe protect`, ...], "parents":
 {column: {code: code above}}, "threshold"}. Knows nothing but what was published: shown counts, that sums add up,
 that no count is negative. For each hidden cell it looks for the least and the most it can be; a solution found for
-one cell also tells what is possible for all others. Prints one JSON object a line: seed, cells, hidden, bounded
+one cell also tells what is possible for all others. Rounded answers ("rounded": {"base"}) hide nothing: there a count
+v stands for the whole interval of the rule, and the set names the cells it wants bounded ("wanted"). Prints one JSON object a line: seed, cells, hidden, bounded
 (cells with high - low < threshold), programs, narrowest.
 
     python3 bounds.py < sets.jsonl
@@ -66,10 +67,15 @@ def people(published, cells):
 
 def attack(published):
     cells, shown, sums = model(published)
+    base = next((a["rounded"]["base"] for a in published["answers"] if "rounded" in a), None)
+    rounded, asked = {}, None
+    if base is not None:
+        rounded, shown = shown, {}
+        asked = {cells[frozenset(key.items())] for key in published["wanted"]}
     imagined = {at for key, at in cells.items() if len(key) == 3 and any(c == "sex" for c, _ in key)}
     hidden = [at for at in range(len(cells)) if at not in shown]
     place = {cell: i for i, cell in enumerate(hidden)}
-    wanted = [i for i, cell in enumerate(hidden) if cell not in imagined]
+    wanted = [i for i, cell in enumerate(hidden) if (cell not in imagined if asked is None else cell in asked)]
     h = highspy.Highs()
     h.setOptionValue("output_flag", False)
     h.setOptionValue("threads", 1)
@@ -93,6 +99,10 @@ def attack(published):
     lp.num_col_, lp.num_row_ = len(hidden), rows
     lp.col_cost_ = np.zeros(len(hidden))
     lp.col_lower_, lp.col_upper_ = np.zeros(len(hidden)), np.full(len(hidden), 1e6)
+    for i, cell in enumerate(hidden):
+        if cell in rounded:
+            v = rounded[cell]
+            lp.col_lower_[i], lp.col_upper_[i] = (max(v - base, 1), v + base) if v else (0, base)
     lp.row_lower_ = lp.row_upper_ = np.array(right, dtype=float)
     lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = starts, index, value
