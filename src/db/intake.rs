@@ -330,10 +330,18 @@ impl Interview {
     /// What to do about a reservation of someone else.
     fn wait_for(&self, row: &Row) -> Fate {
         match row.lease_until {
-            Some(until) if until < self.incoming.now.naive_utc() => Fate::SettleFirst,
+            Some(until) if has_ended(until, self.incoming.now) => Fate::SettleFirst,
             _ => Fate::Again,
         }
     }
+}
+
+/// True when a lease has run out. So has one that reaches much further than a lease can: it was given under a clock that
+/// has been set back since, and would otherwise block its instance id until that clock's time comes. Settling too early
+/// costs another server a second try and nothing else.
+pub(in crate::db) fn has_ended(lease_until: NaiveDateTime, now: DateTime<Utc>) -> bool {
+    let now = now.naive_utc();
+    lease_until < now || lease_until > now + LEASE * 2
 }
 
 fn seal_answer(incoming: &Incoming, token: Uuid, key: &WaveKey) -> Result<Vec<u8>, Error> {
