@@ -5,34 +5,40 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::house::{HOUSEHOLD, household};
+
 const BOUNDARY: &str = "collect-bench-5e0a";
 
 /// An interview that is sent many times, each time under another instance id of the same length.
 pub struct Interview {
     before: Vec<u8>,
+    between: Vec<u8>,
     after: Vec<u8>,
 }
 
 impl Interview {
-    /// `xml` holds `instance_id` once.
+    /// `xml` holds the household of a sample, and behind it `instance_id` once.
     pub fn new(xml: &str, instance_id: &str) -> Option<Self> {
-        let (before, after) = xml.split_once(instance_id)?;
+        let (before, rest) = xml.split_once(HOUSEHOLD)?;
+        let (between, after) = rest.split_once(instance_id)?;
         let head = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"submission.xml\"\r\nContent-Type: text/xml\r\n\r\n{before}"
         );
         let tail = format!("{after}\r\n--{BOUNDARY}--\r\n");
-        Some(Self { before: head.into_bytes(), after: tail.into_bytes() })
+        Some(Self { before: head.into_bytes(), between: between.into(), after: tail.into_bytes() })
     }
 
     fn request(&self, path: &str, server: SocketAddr, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let id = instance_id(number);
-        let length = self.before.len() + id.len() + self.after.len();
+        let (id, household) = (instance_id(number), household(number));
+        let length = self.before.len() + household.len() + self.between.len() + id.len() + self.after.len();
         bytes.clear();
         write!(
             bytes,
             "POST {path} HTTP/1.1\r\nHost: {server}\r\nX-OpenRosa-Version: 1.0\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n"
         )?;
         bytes.extend_from_slice(&self.before);
+        bytes.extend_from_slice(household.as_bytes());
+        bytes.extend_from_slice(&self.between);
         bytes.extend_from_slice(id.as_bytes());
         bytes.extend_from_slice(&self.after);
         Ok(())

@@ -28,7 +28,7 @@ use crate::postgres::Server;
 pub const QUESTIONS: usize = 60;
 const SECTIONS: usize = 6;
 /// Dwellings of the sample.
-const DWELLINGS: i64 = 500;
+pub const DWELLINGS: u64 = 20_000;
 const PASSWORD: &str = "một mật khẩu dài để đo";
 
 /// A folder on the disk that is measured; it goes at the end.
@@ -96,7 +96,7 @@ impl House {
             db.create_project("2026", kind, now)?;
             db.publish_form(form, now)?;
             db.create_app_user(1, "Máy đo", Some("E01"), &token, now)?;
-            db.create_cases(1, (1..=DWELLINGS).map(dwelling).collect())?;
+            db.create_cases(1, (1..=DWELLINGS as i64).map(dwelling).collect())?;
             Ok::<_, langnghe::db::PublishError>(())
         })?;
         keys.create(1)?;
@@ -143,6 +143,7 @@ impl House {
                         }
                         let sample = &self.samples[number as usize % self.samples.len()];
                         let xml = sample.replace(&instance_id(0), &instance_id(number));
+                        let xml = xml.replace(HOUSEHOLD, &household(number));
                         let received =
                             self.receiver.receive(1, Sender::default(), xml.into_bytes(), Utc::now());
                         if let Err(error) = received {
@@ -297,11 +298,17 @@ fn form(kind: ProjectKind) -> String {
     rows
 }
 
+/// The household of a sample, which every interview replaces by its own.
+pub const HOUSEHOLD: &str = "<household>100001</household>";
+
+/// An interview's own household among the sample's.
+pub fn household(number: u64) -> String {
+    format!("<household>{:06}</household>", 1 + number % DWELLINGS)
+}
+
 fn sample(form: &Compiled, seed: u64) -> Result<String, Box<dyn Error>> {
     let start = Moment::parse("2026-08-03T08:00:00.000+07:00", 420).ok_or("no moment")?;
-    let household = (1 + seed as i64 * 31 % DWELLINGS).to_string();
-    let given =
-        [("village", "SYN-00001"), ("household", &household), ("attempt", "1"), ("disposition", "1.1")];
+    let given = [("village", "SYN-00001"), ("household", "100001"), ("attempt", "1"), ("disposition", "1.1")];
     let options = Options {
         presets: given.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         instance_id: Some(instance_id(0)),
@@ -339,6 +346,15 @@ impl Process {
             }
         });
         Ok(Self { child, address })
+    }
+
+    /// Seconds that it had a processor.
+    pub fn processor_seconds(&self) -> Result<f64, Box<dyn Error>> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in brackets may hold spaces; fields 14 and 15 count hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let hundredths = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
+        Ok((hundredths(11).ok_or("no user time")? + hundredths(12).ok_or("no system time")?) / 100.0)
     }
 
     /// Peak and present memory in megabytes.

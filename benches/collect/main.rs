@@ -106,10 +106,12 @@ fn intake(backend: &str, server: Option<&Server>, sizes: &Sizes) -> Result<(), B
     };
     // The first second warms pools and caches.
     part(1.0)?;
+    let processor = process.processor_seconds()?;
     let mut sent = part(sizes.seconds as f64 / 3.0)?;
     let (early, _) = process.memory()?;
     sent.add(part(sizes.seconds as f64 * 2.0 / 3.0)?);
     let (late, _) = process.memory()?;
+    let processor = process.processor_seconds()? - processor;
     let rate = sent.rate();
     judge(&format!("{rate:.0} interviews/s acknowledged durably"), rate >= 500.0, "at least 500/s");
     judge("", rate >= 2_000.0, "aimed at: 2,000/s");
@@ -121,6 +123,8 @@ fn intake(backend: &str, server: Option<&Server>, sizes: &Sizes) -> Result<(), B
         "flat (under 1.2 times)",
     );
     judge(&format!("{} replies other than 201", sent.refused), sent.refused == 0, "none");
+    let milliseconds = 1e3 * processor / sent.acknowledged as f64;
+    println!("   {milliseconds:.2} ms of processor an interview in the server");
     println!(
         "   the disk: {syncs:.0} fdatasyncs/s alone, so {:.2} interviews a sync; the client against a route that only \
          answers: {:.0}/s, so {:.0} % of its ceiling",

@@ -7,6 +7,7 @@
 mod actors;
 mod answers;
 mod app_users;
+mod arrivals;
 mod attachments;
 mod audit;
 mod backup;
