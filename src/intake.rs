@@ -501,7 +501,8 @@ impl Receiver {
         let head = submission::head(&xml).map_err(unreadable)?;
         let version = head.version.clone();
         let form = self.read_form(project, &head.form_id, &version)?;
-        if self.find_form(project, &head.form_id, Some(&version))?.state == FormState::Closed {
+        let state = self.field.read(|db| db.find_form_state(project, &head.form_id, &version))?;
+        if state == Some(FormState::Closed) {
             // A reply that was lost: what was received before the end is told so until the wave closes.
             if let (Ok(key), Some(instance_id)) = (self.key(project), &head.instance_id)
                 && self.field.read(|db| {
@@ -624,7 +625,8 @@ impl Receiver {
         let area = serde_json::from_str::<serde_json::Value>(&case.sampling)
             .ok()
             .and_then(|row| row["reporting_area"].as_str().map(str::to_owned));
-        let attempt = text("attempt").and_then(|a| a.parse().ok()).unwrap_or(1);
+        // A number below 1 breaks the form's rule and is flagged; the visit counts as the first, or nothing would be kept.
+        let attempt = text("attempt").and_then(|a| a.parse().ok()).unwrap_or(1).max(1);
         let Some(disposition) = text("disposition").and_then(|d| Disposition::from_code(&d)) else {
             return Ok((None, area));
         };

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::connection::VaultConnection;
 use super::error::Error;
 use super::forms::uuid;
 use super::schema::field::{cases, visits};
@@ -278,34 +279,33 @@ impl FieldDb<'_> {
 
     /// Records a visit once: the same attempt again (a corrected interview) replaces what was recorded.
     pub fn record_visit(&mut self, visit: &CaseVisit, visited_by: Option<Uuid>) -> Result<(), Error> {
-        let Some(case) = self.find_case(visit.case)? else {
+        let case = visit.case.to_string();
+        let project: Option<i64> =
+            cases::table.find(&case).select(cases::project).first(self.0).optional()?;
+        let Some(project) = project else {
             return Err(Error::Missing { what: "the case of a visit".to_owned() });
         };
-        let visited_at = visit.visited_at.naive_utc().trunc_subsecs(6);
-        let visited_by = visited_by.map(|id| id.to_string());
-        let recorded = visits::table
-            .filter(visits::case_id.eq(visit.case.to_string()).and(visits::attempt.eq(visit.attempt)));
-        let replaced = diesel::update(recorded)
-            .set((visits::disposition.eq(&visit.disposition), visits::visited_at.eq(visited_at)))
-            .execute(self.0)?;
-        if replaced == 0 {
-            let row = VisitRow {
-                id: Uuid::now_v7().to_string(),
-                project: case.project,
-                case_id: visit.case.to_string(),
-                attempt: visit.attempt,
-                disposition: visit.disposition.clone(),
-                visited_at,
-                visited_by,
-            };
-            diesel::insert_into(visits::table).values(&row).execute(self.0)?;
-        }
+        let row = VisitRow {
+            id: Uuid::now_v7().to_string(),
+            project,
+            case_id: case.clone(),
+            attempt: visit.attempt,
+            disposition: visit.disposition.clone(),
+            visited_at: visit.visited_at.naive_utc().trunc_subsecs(6),
+            visited_by: visited_by.map(|id| id.to_string()),
+        };
+        let insert = diesel::insert_into(visits::table).values(&row);
+        let set = (visits::disposition.eq(&row.disposition), visits::visited_at.eq(row.visited_at));
+        let attempt = (visits::case_id, visits::attempt);
+        match self.0 {
+            VaultConnection::Sqlite(c) => insert.on_conflict(attempt).do_update().set(set).execute(c)?,
+            VaultConnection::Postgresql(c) => insert.on_conflict(attempt).do_update().set(set).execute(c)?,
+        };
         // Visits arrive out of order: only the latest attempt says where the case stands.
-        let latest: Option<i64> = visits::table
-            .filter(visits::case_id.eq(visit.case.to_string()))
-            .select(diesel::dsl::max(visits::attempt))
-            .first(self.0)?;
-        if latest == Some(visit.attempt) {
+        let of_case = visits::table.filter(visits::case_id.eq(&case));
+        let later: Option<String> =
+            of_case.filter(visits::attempt.gt(visit.attempt)).select(visits::id).first(self.0).optional()?;
+        if later.is_none() {
             self.set_case_status(visit.case, visit.status)?;
         }
         Ok(())

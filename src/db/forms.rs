@@ -298,6 +298,24 @@ impl FieldDb<'_> {
         row.map(Row::into_form).transpose()
     }
 
+    /// Whether one version is offered and accepted, without reading its XML and workbook.
+    pub fn find_form_state(
+        &mut self,
+        project: i64,
+        form_id: &str,
+        version: &str,
+    ) -> Result<Option<FormState>, Error> {
+        let state: Option<String> = forms::table
+            .filter(forms::project.eq(project).and(forms::form_id.eq(form_id)))
+            .filter(forms::version.eq(version))
+            .select(forms::state)
+            .first(self.0)
+            .optional()?;
+        let known =
+            |name: String| FormState::from_name(&name).ok_or_else(|| Error::contradiction("state of a form"));
+        state.map(known).transpose()
+    }
+
     /// Opens or closes a form, all its versions.
     pub fn set_form_state(&mut self, project: i64, form_id: &str, state: FormState) -> Result<(), Error> {
         let of_id = forms::table.filter(forms::project.eq(project).and(forms::form_id.eq(form_id)));

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -18,6 +19,14 @@ use crate::keys::WaveKey;
 
 /// At most this many submissions share a commit, so that the first of a flood does not wait for all of it.
 const BATCH: usize = 256;
+/// After so many submissions the write-ahead logs are carried into the files. One caller waits for it after its own
+/// result is on the disk, and nobody else: within a commit all who share it would wait.
+const CHECKPOINT_AFTER: usize = 256;
+/// Senders that were just answered are back after a moment. A commit that waits for them, at most for this part of the
+/// time that the last one took, takes them all along; without it they would miss it and two half-filled batches would
+/// take turns. Where the disk is quick the wait is nothing, and a lone sender is never waited for.
+const PATIENCE_SHARE: u32 = 4;
+const LONGEST_PATIENCE: Duration = Duration::from_millis(8);
 /// How often a submission that meets another one in its way is tried again before the client is asked to.
 const ROUNDS: usize = 4;
 
@@ -33,6 +42,8 @@ pub struct Intake {
 struct Queue {
     state: Mutex<QueueState>,
     changed: Condvar,
+    /// Told to the caller who gathers a batch when one more waits.
+    came: Condvar,
 }
 
 #[derive(Default)]
@@ -41,6 +52,10 @@ struct QueueState {
     waiting: Vec<(u64, Interview)>,
     results: HashMap<u64, Result<Stored, IntakeError>>,
     at_work: bool,
+    since_checkpoint: usize,
+    /// How many may come for the next batch, and how long it is worth waiting for them.
+    expected: usize,
+    patience: Duration,
 }
 
 impl Intake {
@@ -57,8 +72,18 @@ impl Intake {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.waiting.push((ticket, interview));
+        self.queue.came.notify_one();
         loop {
             if let Some(result) = state.results.remove(&ticket) {
+                let is_due = state.since_checkpoint >= CHECKPOINT_AFTER;
+                if is_due {
+                    state.since_checkpoint = 0;
+                }
+                drop(state);
+                if is_due {
+                    // What is stored is stored; a disk that fails now shows itself at the next commit.
+                    let _ = self.field.0.checkpoint().and_then(|()| self.answers.0.checkpoint());
+                }
                 return result;
             }
             if state.at_work {
@@ -66,6 +91,7 @@ impl Intake {
                 continue;
             }
             state.at_work = true;
+            state = self.gather(state);
             let many = state.waiting.len().min(BATCH);
             let mut turn: Vec<(u64, Interview)> = state.waiting.drain(..many).collect();
             drop(state);
@@ -73,7 +99,7 @@ impl Intake {
             turn.sort_by(|(_, a), (_, b)| a.lock_order().cmp(b.lock_order()));
             let (tickets, batch): (Vec<_>, Vec<_>) = turn.into_iter().unzip();
             // Should the work panic, those who wait must not wait for ever.
-            let turn = Turn { queue: &self.queue, tickets };
+            let turn = Turn { queue: &self.queue, tickets, begun: Instant::now() };
             let results = store_batch(&self.field, &self.answers, batch);
             turn.hand_out(results);
             state = self.lock();
@@ -118,6 +144,18 @@ impl Intake {
         &self.answers
     }
 
+    fn gather<'a>(&self, mut state: MutexGuard<'a, QueueState>) -> MutexGuard<'a, QueueState> {
+        let until = Instant::now() + state.patience;
+        while state.waiting.len() < state.expected {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            (state, _) = self.queue.came.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.queue.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,11 +165,16 @@ impl Intake {
 struct Turn<'a> {
     queue: &'a Queue,
     tickets: Vec<u64>,
+    begun: Instant,
 }
 
 impl Turn<'_> {
     fn hand_out(mut self, results: Vec<Result<Stored, IntakeError>>) {
         let mut state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.since_checkpoint += results.len();
+        // Whoever is answered now may come again at once, beside those who wait already.
+        state.expected = (results.len() + state.waiting.len()).min(BATCH);
+        state.patience = (self.begun.elapsed() / PATIENCE_SHARE).min(LONGEST_PATIENCE);
         state.results.extend(self.tickets.drain(..).zip(results));
     }
 }

@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::answers::{Answer, Held};
+use super::arrivals::{Arrival, Known};
 use super::cases::CaseVisit;
 use super::error::Error;
 use super::forms::uuid;
@@ -228,10 +229,12 @@ impl Interview {
 /// First commit: the field vault reserves a token with a lease for each interview that is new.
 pub fn reserve(field: &FieldVault, interviews: &mut [Interview]) -> Result<(), Error> {
     let fates = field.transaction(|db| {
+        let arrivals: Vec<Arrival<'_>> = interviews.iter().filter_map(Interview::arrival).collect();
+        let known = db.look_up(&arrivals)?;
         interviews
             .iter_mut()
             .map(|interview| match interview.fate {
-                Fate::Arrived => reserve_one(db, interview).map(Some),
+                Fate::Arrived => reserve_one(db, interview, &known).map(Some),
                 _ => Ok(None),
             })
             .collect::<Result<Vec<_>, Error>>()
@@ -323,6 +326,17 @@ impl Interview {
         head.seal(self.incoming.project, self.id, &self.incoming.field_half, &self.key)
     }
 
+    /// What it is looked up by while nothing is decided.
+    fn arrival(&self) -> Option<Arrival<'_>> {
+        matches!(self.fate, Fate::Arrived).then(|| Arrival {
+            project: self.incoming.project,
+            form_id: &self.incoming.form_id,
+            form_version: &self.incoming.form_version,
+            instance: &self.instance,
+            case: self.incoming.visit.as_ref().map(|visit| visit.case.to_string()),
+        })
+    }
+
     fn lease(&self) -> NaiveDateTime {
         (self.incoming.now + LEASE).naive_utc().trunc_subsecs(6)
     }
@@ -330,10 +344,18 @@ impl Interview {
     /// What to do about a reservation of someone else.
     fn wait_for(&self, row: &Row) -> Fate {
         match row.lease_until {
-            Some(until) if until < self.incoming.now.naive_utc() => Fate::SettleFirst,
+            Some(until) if has_ended(until, self.incoming.now) => Fate::SettleFirst,
             _ => Fate::Again,
         }
     }
+}
+
+/// True when a lease has run out. So has one that reaches much further than a lease can: it was given under a clock that
+/// has been set back since, and would otherwise block its instance id until that clock's time comes. Settling too early
+/// costs another server a second try and nothing else.
+pub(in crate::db) fn has_ended(lease_until: NaiveDateTime, now: DateTime<Utc>) -> bool {
+    let now = now.naive_utc();
+    lease_until < now || lease_until > now + LEASE * 2
 }
 
 fn seal_answer(incoming: &Incoming, token: Uuid, key: &WaveKey) -> Result<Vec<u8>, Error> {
@@ -355,17 +377,20 @@ struct Plan {
     first_instance_id: String,
 }
 
-fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, Error> {
+fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview, known: &Known) -> Result<Fate, Error> {
     let (project, form_id) = (interview.incoming.project, interview.incoming.form_id.clone());
     let withdrawn = Fate::Decided(Ok(Stored { outcome: Outcome::Withdrawn, submission: None }));
     // Of two that arrive together the later one meets the rule of uniqueness, reads again, and finds the earlier.
-    for _ in 0..3 {
-        if db.is_withdrawn(project, &form_id, &interview.instance)? {
-            return Ok(withdrawn);
+    for round in 0..3 {
+        let mut rows = Vec::new();
+        if round > 0 || !known.is_free(&interview.instance) {
+            if db.is_withdrawn(project, &form_id, &interview.instance)? {
+                return Ok(withdrawn);
+            }
+            rows = db.rows_of_instance(project, &form_id, &interview.instance)?;
         }
-        let rows = db.rows_of_instance(project, &form_id, &interview.instance)?;
         if let Some(row) = rows.iter().find(|row| row.content == interview.content) {
-            return known(db, interview, row);
+            return resume(db, interview, row);
         }
         let holder = rows.into_iter().find(|row| row.standing != Standing::Conflict.name());
         let plan = match holder {
@@ -382,7 +407,7 @@ fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, 
                 Err(fate) => return Ok(fate),
             },
         };
-        if !db.is_published(project, &form_id, &interview.incoming.form_version)? {
+        if !known.is_published(project, &form_id, &interview.incoming.form_version) {
             return Ok(Fate::Decided(Err(IntakeError::UnknownForm {
                 project,
                 form_id,
@@ -390,7 +415,7 @@ fn reserve_one(db: &mut FieldDb<'_>, interview: &mut Interview) -> Result<Fate, 
             })));
         }
         if let Some(visit) = &interview.incoming.visit
-            && db.find_case(visit.case)?.is_none_or(|case| case.project != project)
+            && !known.is_case_of(project, &visit.case.to_string())
         {
             return Ok(Fate::Decided(Err(IntakeError::UnknownCase)));
         }
@@ -463,7 +488,7 @@ fn plan_new(db: &mut FieldDb<'_>, interview: &Interview) -> Result<Result<Plan, 
 }
 
 /// The same content came before under the same instance id.
-fn known(db: &mut FieldDb<'_>, interview: &mut Interview, row: &Row) -> Result<Fate, Error> {
+fn resume(db: &mut FieldDb<'_>, interview: &mut Interview, row: &Row) -> Result<Fate, Error> {
     let standing = row.standing()?;
     let stored = |outcome| Ok(Fate::Decided(Ok(Stored { outcome, submission: Some(uuid(&row.id)?) })));
     match (row.state.as_str(), standing) {

@@ -8,6 +8,7 @@ mod actors;
 mod answers;
 mod app_users;
 mod assignments;
+mod arrivals;
 mod attachments;
 mod audit;
 mod back_checks;

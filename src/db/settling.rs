@@ -5,8 +5,9 @@ use diesel::prelude::*;
 
 use super::answers::Held;
 use super::error::Error;
+use super::intake::has_ended;
 use super::schema::field::submissions;
-use super::submissions::{RESERVED, Row, Standing};
+use super::submissions::{Row, Standing};
 use super::vault::{AnswerVault, FieldVault};
 use super::withdrawals::finish_withdrawals;
 use crate::keys::WaveKey;
@@ -33,15 +34,15 @@ pub(in crate::db) fn settle_expired(
     key: &WaveKey,
     now: DateTime<Utc>,
 ) -> Result<Settled, Error> {
-    let expired: Vec<Row> = field.read(|db| {
-        let rows = submissions::table
-            .filter(submissions::project.eq(project).and(submissions::state.eq(RESERVED)))
-            .filter(submissions::lease_until.lt(now.naive_utc()))
-            .order(submissions::id)
-            .select(Row::as_select())
-            .load(db.0);
-        Ok::<_, Error>(rows?)
+    let mut expired: Vec<Row> = field.read(|db| {
+        // Reservations are few and have an index of their own; every other filter would lead a database through all
+        // submissions of the wave.
+        let leased = submissions::table.filter(submissions::lease_until.is_not_null());
+        Ok::<_, Error>(leased.select(Row::as_select()).load(db.0)?)
     })?;
+    expired
+        .retain(|row| row.project == project && row.lease_until.is_some_and(|lease| has_ended(lease, now)));
+    expired.sort_by(|a, b| a.id.cmp(&b.id));
     let mut settled =
         Settled { withdrawn: finish_withdrawals(field, answers, project, key)?, ..Settled::default() };
     if expired.is_empty() {

@@ -9,9 +9,9 @@ use super::answers::{with_head, without_head};
 use super::cases::CaseVisit;
 use super::connection::VaultConnection;
 use super::error::Error;
-use super::forms::{FormState, uuid};
+use super::forms::uuid;
 use super::ledger::backups_from;
-use super::schema::field::{forms, submissions};
+use super::schema::field::submissions;
 use super::vault::FieldDb;
 use crate::keys::{Purpose, WaveKey};
 
@@ -264,23 +264,6 @@ impl FieldDb<'_> {
     ) -> Result<Option<Row>, Error> {
         let rows = self.rows_of_instance(project, form_id, instance)?;
         Ok(rows.into_iter().find(|row| row.standing != Standing::Conflict.name()))
-    }
-
-    pub(in crate::db) fn is_published(
-        &mut self,
-        project: i64,
-        form_id: &str,
-        version: &str,
-    ) -> Result<bool, Error> {
-        let found: Option<String> = forms::table
-            .filter(forms::project.eq(project).and(forms::form_id.eq(form_id)))
-            .filter(forms::version.eq(version))
-            // Between the reading of a submission and its reservation the wave may have ended.
-            .filter(forms::state.ne(FormState::Closed.name()))
-            .select(forms::id)
-            .first(self.0)
-            .optional()?;
-        Ok(found.is_some())
     }
 
     /// False when another row came first under a rule that allows one.

@@ -3,6 +3,8 @@
 //! Three commits, each repeatable: the field vault marks the rows and lays the tombstones, the answer vault empties the
 //! tokens, the field vault deletes the rows. After a crash in between, settling carries on.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 
 use super::connection::VaultConnection;
@@ -63,13 +65,7 @@ pub(in crate::db) fn finish_withdrawals(
     project: i64,
     key: &WaveKey,
 ) -> Result<usize, Error> {
-    let leaving: Vec<Row> = field.read(|db| {
-        let rows = submissions::table
-            .filter(submissions::project.eq(project).and(submissions::state.eq(LEAVING)))
-            .select(Row::as_select())
-            .load(db.0);
-        Ok::<_, Error>(rows?)
-    })?;
+    let leaving = field.read(|db| db.list_leaving(project))?;
     let many = leaving.len();
     if many > 0 {
         remove(field, answers, leaving, key)?;
@@ -119,6 +115,30 @@ impl FieldDb<'_> {
             .first(self.0)
             .optional()?;
         Ok(found.is_some())
+    }
+
+    /// Rows of withdrawals that are not finished. They are found by their tombstones, which are few: a filter by state
+    /// would read every submission of the wave, once a minute.
+    fn list_leaving(&mut self, project: i64) -> Result<Vec<Row>, Error> {
+        let mut tombstones: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        let laid = withdrawals::table.filter(withdrawals::project.eq(project));
+        for (form, instance) in laid.select((withdrawals::form_id, withdrawals::instance)).load(self.0)? {
+            tombstones.entry(form).or_default().push(instance);
+        }
+        let mut leaving = Vec::new();
+        for (form, instances) in &tombstones {
+            // Both databases bound how many values one query may name.
+            for part in instances.chunks(500) {
+                let of_form = submissions::project.eq(project).and(submissions::form_id.eq(form));
+                let found: Vec<Row> = submissions::table
+                    .filter(of_form.and(submissions::instance.eq_any(part)))
+                    .filter(submissions::state.eq(LEAVING))
+                    .select(Row::as_select())
+                    .load(self.0)?;
+                leaving.extend(found);
+            }
+        }
+        Ok(leaving)
     }
 
     fn lay_tombstone(&mut self, project: i64, form_id: &str, instance: &[u8]) -> Result<(), Error> {

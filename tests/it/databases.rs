@@ -18,7 +18,11 @@ pub struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
     pub fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("langnghe-test-{}", Uuid::new_v4()));
+        Self::within(&std::env::temp_dir())
+    }
+
+    pub fn within(folder: &Path) -> Self {
+        let path = folder.join(format!("langnghe-test-{}", Uuid::new_v4()));
         fs::create_dir_all(&path).expect("a temporary folder can be made");
         Self(path)
     }
@@ -45,7 +49,10 @@ pub struct Place {
 
 impl Place {
     pub fn on_sqlite() -> Self {
-        let folder = TemporaryFolder::new();
+        Self::on_sqlite_in(TemporaryFolder::new())
+    }
+
+    pub fn on_sqlite_in(folder: TemporaryFolder) -> Self {
         let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
         Self {
             field_url: url("field.db"),
@@ -71,6 +78,16 @@ impl Place {
             field_url: new_database("field"),
             answers_url: new_database("answers"),
             files: server.folder().to_owned(),
+            _folder: None,
+        }
+    }
+
+    /// The same vaults for a second holder, who must end before this one.
+    pub fn again(&self) -> Self {
+        Self {
+            field_url: self.field_url.clone(),
+            answers_url: self.answers_url.clone(),
+            files: self.files.clone(),
             _folder: None,
         }
     }

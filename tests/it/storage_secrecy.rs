@@ -7,7 +7,7 @@ use langnghe::db::{AnswerVault, Error, FieldVault};
 use uuid::Uuid;
 
 use crate::databases::{Place, Wave, execute, on_both_backends};
-use crate::postgres::Server;
+use crate::postgres::{Server, Syncs};
 
 /// Every file below `folder` that holds `text`.
 pub fn files_with(folder: &Path, text: &[u8]) -> Vec<String> {
@@ -88,7 +88,7 @@ fn nothing_in_the_files_of_sqlite_can_be_read_without_the_wave_key() {
 #[test]
 fn nothing_in_the_files_of_postgresql_can_be_read_without_the_wave_key() {
     if Server::is_wanted() {
-        nothing_at_rest_can_be_read_without_the_wave_key(&Place::on(&Server::start()));
+        nothing_at_rest_can_be_read_without_the_wave_key(&Place::on(&Server::start(Syncs::LeftOut)));
     }
 }
 
