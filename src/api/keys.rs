@@ -46,7 +46,7 @@ pub async fn find_keys(
         };
         Ok(PublicKeys {
             wave: receiver.key(project.id).is_ok(),
-            custodian: custodian.map(|key| key.to_text()),
+            custodian: custodian.map(|bundle| bundle.blocks.to_text()),
             tablet: tablet.map(|key| key.to_text()),
         })
     })

@@ -7,8 +7,8 @@
 mod actors;
 mod answers;
 mod app_users;
-mod assignments;
 mod arrivals;
+mod assignments;
 mod attachments;
 mod audit;
 mod back_checks;

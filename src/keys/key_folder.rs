@@ -18,7 +18,9 @@ use chrono::{NaiveDate, Utc};
 use super::bundle::{Bundle, CUSTODIAN, PublicBundle, load_custodian_public};
 use super::encrypted_form::EncryptedFormError;
 use super::passphrase::{Passphrase, SHORTEST_PASSPHRASE};
-use super::sealed_block::{BlockPlace, CustodianPrivate, SealedBlockError, open_block, seal_block};
+use super::sealed_block::{
+    BlockPlace, CustodianPrivate, CustodianPublic, SealedBlockError, open_block, seal_block,
+};
 use super::wave_key::{KeyError, WaveKey};
 
 const WAVE: &str = "langnghe-wave-key";
