@@ -12,6 +12,7 @@ use actix_web::{HttpResponse, Resource, Route};
 mod answer;
 mod devices;
 mod document;
+mod fieldwork;
 mod forms;
 mod grants;
 mod keys;
@@ -19,6 +20,7 @@ mod limits;
 mod log;
 mod organisations;
 mod problem;
+mod progress;
 mod projects;
 mod quality;
 mod request;
@@ -137,6 +139,24 @@ impl HttpServiceFactory for Api {
                 "/projects/{project}/forms/{form}/quality",
                 [(Method::GET, web::get().to(quality::find_quality))],
             ))
+            .service(at(
+                "/projects/{project}/progress",
+                [(Method::GET, web::get().to(progress::find_progress))],
+            ))
+            .service(at("/projects/{project}/teams", [(Method::GET, web::get().to(fieldwork::list_teams))]))
+            .service(at(
+                "/projects/{project}/assignment",
+                [(Method::POST, web::post().to(fieldwork::create_assignment))],
+            ))
+            .service(at(
+                "/projects/{project}/reserves",
+                [(Method::POST, web::post().to(fieldwork::release_reserves))],
+            ))
+            .service(at(
+                "/projects/{project}/back-checks",
+                [(Method::GET, web::get().to(fieldwork::list_back_checks))],
+            ))
+            .service(at("/projects/{project}/ledger", [(Method::GET, web::get().to(fieldwork::list_ledger))]))
             .default_service(web::to(nowhere))
             .register(config);
     }
