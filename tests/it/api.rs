@@ -147,10 +147,12 @@ on_both_backends! {
         let json = "application/json";
         let large = format!(r#"{{"name": "{}"}}"#, "a".repeat(70_000));
         let long = format!(r#"{{"name": "{}"}}"#, "a".repeat(201));
-        let cases: [(&str, &str, &str, &[u8], u16, &str); 17] = [
+        let cases: [(&str, &str, &str, &[u8], u16, &str); 19] = [
             ("post", "/api/v1/projects", json, b"{", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, b"", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, b"{\"name\": \"\xff\xfe\"}", 400, "unreadable_request"),
+            ("post", "/api/v1/projects", json, br#"["a"]"#, 422, "invalid_body"),
+            ("post", "/api/v1/projects", json, b"[", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, br#"{"name": 1}"#, 422, "invalid_body"),
             ("post", "/api/v1/projects", json, br#"{"name": "a", "colour": 1}"#, 422, "invalid_body"),
             ("post", "/api/v1/projects", json, br#"{"name": "a", "kind": "census"}"#, 422, "invalid_body"),
