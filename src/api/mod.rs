@@ -30,6 +30,11 @@ mod users;
 
 pub use limits::{Limit, Limits, Rate, client};
 
+/// Name and status of every code that a refusal can carry.
+pub fn codes() -> Vec<(&'static str, u16)> {
+    problem::Code::ALL.iter().map(|code| (code.name(), code.status().as_u16())).collect()
+}
+
 /// Where everything of the API lies.
 pub const BASE: &str = "/api/v1";
 
