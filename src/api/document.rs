@@ -8,7 +8,8 @@ use utoipa::OpenApi;
 
 use super::problem::{Problem, ProblemBody};
 use super::{
-    answer, devices, forms, grants, keys, log, organisations, projects, quality, sessions, snapshots, users,
+    answer, devices, fieldwork, forms, grants, keys, log, organisations, progress, projects, quality,
+    sessions, snapshots, users,
 };
 
 #[derive(OpenApi)]
@@ -53,6 +54,12 @@ use super::{
         forms::confirm_draft,
         forms::publish_draft,
         quality::find_quality,
+        progress::find_progress,
+        fieldwork::list_teams,
+        fieldwork::create_assignment,
+        fieldwork::release_reserves,
+        fieldwork::list_back_checks,
+        fieldwork::list_ledger,
     )
 )]
 struct Description;

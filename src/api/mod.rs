@@ -12,6 +12,7 @@ use actix_web::{HttpResponse, Resource, Route};
 mod answer;
 mod devices;
 mod document;
+mod fieldwork;
 mod forms;
 mod grants;
 mod keys;
@@ -19,6 +20,7 @@ mod limits;
 mod log;
 mod organisations;
 mod problem;
+mod progress;
 mod projects;
 mod quality;
 mod request;
@@ -27,6 +29,11 @@ mod snapshots;
 mod users;
 
 pub use limits::{Limit, Limits, Rate, client};
+
+/// Name and status of every code that a refusal can carry.
+pub fn codes() -> Vec<(&'static str, u16)> {
+    problem::Code::ALL.iter().map(|code| (code.name(), code.status().as_u16())).collect()
+}
 
 /// Where everything of the API lies.
 pub const BASE: &str = "/api/v1";
@@ -137,6 +144,24 @@ impl HttpServiceFactory for Api {
                 "/projects/{project}/forms/{form}/quality",
                 [(Method::GET, web::get().to(quality::find_quality))],
             ))
+            .service(at(
+                "/projects/{project}/progress",
+                [(Method::GET, web::get().to(progress::find_progress))],
+            ))
+            .service(at("/projects/{project}/teams", [(Method::GET, web::get().to(fieldwork::list_teams))]))
+            .service(at(
+                "/projects/{project}/assignment",
+                [(Method::POST, web::post().to(fieldwork::create_assignment))],
+            ))
+            .service(at(
+                "/projects/{project}/reserves",
+                [(Method::POST, web::post().to(fieldwork::release_reserves))],
+            ))
+            .service(at(
+                "/projects/{project}/back-checks",
+                [(Method::GET, web::get().to(fieldwork::list_back_checks))],
+            ))
+            .service(at("/projects/{project}/ledger", [(Method::GET, web::get().to(fieldwork::list_ledger))]))
             .default_service(web::to(nowhere))
             .register(config);
     }

@@ -60,7 +60,7 @@ impl From<quality::EnumeratorRate> for Rate {
 }
 
 /// Whether the dwelling lies in the caller's area. Codes of communes are those of the day the wave was made.
-fn in_charge(caller: &Caller, project: &Project, case: &Case) -> bool {
+pub(super) fn in_charge(caller: &Caller, project: &Project, case: &Case) -> bool {
     let date = project.created_at.date_naive();
     let commune = AreaRef { level: "commune".to_owned(), code: case.commune.clone(), date };
     let target = Target { area: Some(&commune), ..super::request::target(project) };

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::Utc;
 use futures_util::StreamExt;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use utoipa::IntoParams;
 
@@ -112,10 +112,17 @@ impl<const LARGEST: usize> Sent<LARGEST> {
                 "hãy gửi application/json (send application/json)",
             ));
         }
-        serde_json::from_slice(&self.bytes?).map_err(|error| match error.classify() {
+        let told = |error: serde_json::Error| match error.classify() {
             Category::Data => Problem::with(Code::InvalidBody, error.to_string()),
             _ => Problem::with(Code::UnreadableRequest, error.to_string()),
-        })
+        };
+        let bytes = self.bytes?;
+        // A list would pass for an object whose fields stand in the order of the type.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(told)?;
+            return Err(Problem::with(Code::InvalidBody, "cần một đối tượng JSON (an object is expected)"));
+        }
+        serde_json::from_slice(&bytes).map_err(told)
     }
 }
 

@@ -137,33 +137,10 @@ pub fn cases_of(sample: &Table, frame: &Table, columns: &SampleColumns) -> anyho
                     last[row]
                 );
             }
-            let design = CaseDesign {
-                stratum: text(sample, "stratum", row)?,
-                variance_stratum: text(sample, "variance_stratum", row)?,
-                variance_psu: text(sample, "variance_psu", row)?,
-                area: text(sample, &columns.area, row)?,
-                village_majority: match &columns.majority {
-                    Some(column) => text(sample, column, row)?,
-                    None => largest(&shares, row),
-                },
-                before,
-                listed: listed as usize,
-                main,
-            };
-            let reporting_area = combination(sample, columns, row)?.join("/");
-            Ok(NewCase {
-                commune: text(sample, &columns.commune, row)?,
-                district: design.area.clone(),
-                household: Some(household),
-                stratum: design.stratum.clone(),
-                drawn_order: order[row] as i64,
-                probability_1: before,
-                probability_2: Some(last[row]),
-                role,
-                assigned_to: None,
-                sampling: serde_json::to_string(&Sampling { reporting_area, design })?,
-                village,
-            })
+            let place = Place { before, listed: listed as usize, main, last: last[row] };
+            let mut case = case_of_row(sample, columns, &shares, row, &place)?;
+            (case.household, case.drawn_order, case.role) = (Some(household), order[row] as i64, role);
+            Ok(case)
         })
         .collect()
 }
@@ -199,12 +176,11 @@ pub fn cases_of_reserve(
     let households = sample.column(&columns.household)?;
     let is_of =
         |row: &usize| villages.text(*row).is_some_and(|name| name == village) && !households.is_missing(*row);
-    let rows: Vec<usize> = (0..sample.height()).filter(is_of).collect();
+    let mut rows: Vec<usize> = (0..sample.height()).filter(is_of).collect();
     anyhow::ensure!(!rows.is_empty(), "the sample has no dwellings of village {village}");
     let stages = stages(sample)?;
     let (last, before) = stages.split_last().ok_or_else(|| anyhow!("the sample has no column p_1"))?;
     let order = sample.numbers(&format!("order_{}", stages.len()))?;
-    let mut rows = rows;
     rows.sort_by_key(|row| order[*row] as i64);
     let text = |name: &str, row: usize| -> anyhow::Result<String> {
         Ok(sample.column(name)?.text(row).unwrap_or_default().into_owned())
@@ -222,6 +198,7 @@ pub fn cases_of_reserve(
     );
     let shares = shares(sample)?;
     check_areas(sample, frame, columns, &rows_with_dwelling(sample, columns)?)?;
+    let place = Place { before, listed, main, last: p };
     rows.iter()
         .enumerate()
         .map(|(position, row)| {
@@ -230,35 +207,61 @@ pub fn cases_of_reserve(
             let household: i64 = household
                 .parse()
                 .map_err(|_| anyhow!("village {village}: `{household}` is not a serial number"))?;
-            let design = CaseDesign {
-                stratum: text("stratum", row)?,
-                variance_stratum: text("variance_stratum", row)?,
-                variance_psu: text("variance_psu", row)?,
-                area: text(&columns.area, row)?,
-                village_majority: match &columns.majority {
-                    Some(column) => text(column, row)?,
-                    None => largest(&shares, row),
-                },
-                before,
-                listed,
-                main,
-            };
-            let reporting_area = combination(sample, columns, row)?.join("/");
-            Ok(NewCase {
-                village: village.to_owned(),
-                commune: text(&columns.commune, row)?,
-                district: design.area.clone(),
-                household: Some(household),
-                stratum: design.stratum.clone(),
-                drawn_order: order[row] as i64,
-                probability_1: before,
-                probability_2: Some(p),
-                role: if position < main { CaseRole::Main } else { CaseRole::Reserve },
-                assigned_to: None,
-                sampling: serde_json::to_string(&Sampling { reporting_area, design })?,
-            })
+            let mut case = case_of_row(sample, columns, &shares, row, &place)?;
+            (case.household, case.drawn_order) = (Some(household), order[row] as i64);
+            case.role = if position < main { CaseRole::Main } else { CaseRole::Reserve };
+            Ok(case)
         })
         .collect()
+}
+
+/// What the dwellings of a village share in the design.
+struct Place {
+    before: f64,
+    listed: usize,
+    main: usize,
+    /// Probability of a dwelling of the main take.
+    last: f64,
+}
+
+/// The case of a row of the sample, as a main one without its number.
+fn case_of_row(
+    sample: &Table,
+    columns: &SampleColumns,
+    shares: &[(String, Vec<f64>)],
+    row: usize,
+    place: &Place,
+) -> anyhow::Result<NewCase> {
+    let text = |name: &str| -> anyhow::Result<String> {
+        Ok(sample.column(name)?.text(row).unwrap_or_default().into_owned())
+    };
+    let design = CaseDesign {
+        stratum: text("stratum")?,
+        variance_stratum: text("variance_stratum")?,
+        variance_psu: text("variance_psu")?,
+        area: text(&columns.area)?,
+        village_majority: match &columns.majority {
+            Some(column) => text(column)?,
+            None => largest(shares, row),
+        },
+        before: place.before,
+        listed: place.listed,
+        main: place.main,
+    };
+    let reporting_area = combination(sample, columns, row)?.join("/");
+    Ok(NewCase {
+        village: text(&columns.village)?,
+        commune: text(&columns.commune)?,
+        district: design.area.clone(),
+        household: None,
+        stratum: design.stratum.clone(),
+        drawn_order: 0,
+        probability_1: place.before,
+        probability_2: Some(place.last),
+        role: CaseRole::Main,
+        assigned_to: None,
+        sampling: serde_json::to_string(&Sampling { reporting_area, design })?,
+    })
 }
 
 /// Rows with a dwelling. Reserve villages are not listed yet and have none; a main village must have.

@@ -55,9 +55,12 @@ pub async fn compare(
     place: Path<Place>,
     Json(asked): Json<Compared>,
 ) -> Result<HttpResponse, Failure> {
-    if asked.sent.len() > MOST_CLAIMS || asked.waiting < 0 {
+    // One of the databases cannot store every control character, and no form has one in its name.
+    let is_strange = |one: &Sent| one.form_id.chars().any(char::is_control) || one.form_id.len() > 255;
+    if asked.sent.len() > MOST_CLAIMS || asked.waiting < 0 || asked.sent.iter().any(is_strange) {
         return Err(Failure::Multipart(format!(
-            "nhiều nhất {MOST_CLAIMS} phiếu một lần (at most so many at once)"
+            "nhiều nhất {MOST_CLAIMS} phiếu một lần, mỗi phiếu có tên mẫu phiếu (at most so many interviews at once, each with the \
+             id of its form)"
         )));
     }
     let told = blocking(&receiver, move |receiver| {

@@ -1,5 +1,7 @@
 //! The API under `/api/v1`: sessions, refusals with their codes, and what each noun does.
 
+use std::collections::BTreeSet;
+
 use chrono::{TimeDelta, Utc};
 use langnghe::people::{Reach, Role};
 use serde_json::{Value, json};
@@ -145,10 +147,12 @@ on_both_backends! {
         let json = "application/json";
         let large = format!(r#"{{"name": "{}"}}"#, "a".repeat(70_000));
         let long = format!(r#"{{"name": "{}"}}"#, "a".repeat(201));
-        let cases: [(&str, &str, &str, &[u8], u16, &str); 17] = [
+        let cases: [(&str, &str, &str, &[u8], u16, &str); 19] = [
             ("post", "/api/v1/projects", json, b"{", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, b"", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, b"{\"name\": \"\xff\xfe\"}", 400, "unreadable_request"),
+            ("post", "/api/v1/projects", json, br#"["a"]"#, 422, "invalid_body"),
+            ("post", "/api/v1/projects", json, b"[", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, br#"{"name": 1}"#, 422, "invalid_body"),
             ("post", "/api/v1/projects", json, br#"{"name": "a", "colour": 1}"#, 422, "invalid_body"),
             ("post", "/api/v1/projects", json, br#"{"name": "a", "kind": "census"}"#, 422, "invalid_body"),
@@ -176,4 +180,19 @@ on_both_backends! {
         let basic = [("Authorization", "Basic dGhpZXQta2U6beG6rXQ=")];
         assert_eq!(send(&house, "get", "/api/v1/projects", &basic, b"").status, 401, "bearer tokens alone");
     }
+}
+
+#[test]
+fn the_table_of_codes_in_the_documentation_is_the_one_of_the_program() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).expect("the page");
+    let rows = page.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        let status = cells.next()?.parse().ok()?;
+        Some((cells.next()?.trim_matches('`').to_owned(), status))
+    });
+    let told: BTreeSet<(String, u16)> = rows.collect();
+    let known: BTreeSet<(String, u16)> =
+        langnghe::api::codes().into_iter().map(|(name, status)| (name.to_owned(), status)).collect();
+    assert_eq!(told, known);
 }

@@ -110,6 +110,25 @@ fn rows() -> Vec<Row> {
             404,
         ),
         row("get", "/projects/{project}/forms/{form}/quality", InArea(Action::SeeFieldwork), "", 200),
+        row("get", "/projects/{project}/progress", InArea(Action::SeeFieldwork), "", 200),
+        row("get", "/projects/{project}/teams", InArea(Action::SeeFieldwork), "", 200),
+        row("get", "/projects/{project}/ledger", InArea(Action::SeeFieldwork), "", 200),
+        row("get", "/projects/{project}/back-checks", Everywhere(Action::SeeFieldwork), "", 200),
+        // Allowed, and refused for what it is: a text as a seed, a village without a number.
+        row(
+            "post",
+            "/projects/{project}/assignment",
+            Everywhere(Action::ManageFieldwork),
+            r#"{"seed": "x"}"#,
+            422,
+        ),
+        row(
+            "post",
+            "/projects/{project}/reserves",
+            InArea(Action::ManageFieldwork),
+            r#"{"village": "Bản"}"#,
+            422,
+        ),
     ]
 }
 
@@ -177,7 +196,14 @@ pub fn wave_with_a_case(house: &House) {
         probability_2: Some(0.1),
         role: CaseRole::Main,
         assigned_to: None,
-        sampling: "{}".into(),
+        sampling: serde_json::json!({
+            "reporting_area": "024",
+            "design": {
+                "stratum": "A", "variance_stratum": "A", "variance_psu": "Bản", "area": "024",
+                "village_majority": "08", "before": 0.5, "listed": 10, "main": 1,
+            },
+        })
+        .to_string(),
     };
     let form = NewForm {
         project: house.own,
