@@ -141,8 +141,11 @@ pub fn publish(
     })
 }
 
+/// The bytes of a form and of its workbook.
+type Written = (Vec<u8>, Option<Vec<u8>>);
+
 /// The form under another version.
-fn with_version(draft: &FormDraft, version: &str) -> Result<(Vec<u8>, Option<Vec<u8>>), Vec<Problem>> {
+fn with_version(draft: &FormDraft, version: &str) -> Result<Written, Vec<Problem>> {
     let mut questionnaire = match &draft.workbook {
         Some(workbook) => xlsform::read(file_name(workbook), workbook),
         None => xform::read(&draft.xml),
