@@ -167,11 +167,12 @@ on_both_backends! {
         let mut chance = Chance::new(1, "kills of a closing");
         let mut kills = 0;
         // Later each time, so that every step of the closing is interrupted once, on a quick machine and on a slow one.
-        for step in 0_u64.. {
+        for step in 0_i32.. {
             let mut program = survey.command(&close, HOUSE);
             let mut program =
                 program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-            std::thread::sleep(Duration::from_millis(step * 60 + chance.below(60) as u64));
+            let wait = 40.0 * 1.3_f64.powi(step) + chance.below(40) as f64;
+            std::thread::sleep(Duration::from_secs_f64(wait / 1000.0));
             let ended = program.try_wait().expect("asked").is_some();
             if !ended {
                 program.kill().expect("it is killed");
