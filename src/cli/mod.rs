@@ -14,6 +14,7 @@ mod audit;
 mod backup;
 mod bench;
 mod demo;
+mod downgrade;
 mod estimate;
 mod export;
 mod fieldwork;
@@ -77,6 +78,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Verify(backup::VerifyArgs),
+    Downgrade(downgrade::Args),
     #[command(hide = true)]
     Bench(bench::Args),
 }
@@ -105,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => backup::run_restore(&args),
         Command::Verify(args) => backup::run_verify(&args),
+        Command::Downgrade(args) => downgrade::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match done {

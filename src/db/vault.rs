@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::ConnectionError;
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -75,6 +76,12 @@ impl FieldVault {
     pub fn tear_down(url: &str) -> Result<(), Error> {
         Vault::tear_down(url, FIELD_MIGRATIONS)
     }
+
+    /// Migrations that an earlier release does not know: those after the schema `to`, the newest first. With `go` they
+    /// are taken back, and that release can open the vault again.
+    pub fn step_back(url: &str, to: &str, go: bool) -> Result<Vec<String>, Error> {
+        Vault::step_back(url, "field", || FIELD_MIGRATIONS, to, go)
+    }
 }
 
 impl FieldVault {
@@ -120,6 +127,11 @@ impl AnswerVault {
     /// As [`FieldVault::is_ready`].
     pub fn is_ready(&self) -> Result<(), Error> {
         self.0.write(|_| Ok(()))
+    }
+
+    /// As [`FieldVault::step_back`].
+    pub fn step_back(url: &str, to: &str, go: bool) -> Result<Vec<String>, Error> {
+        Vault::step_back(url, "answers", || ANSWER_MIGRATIONS, to, go)
     }
 
     /// As [`FieldVault::tear_down`].
@@ -172,6 +184,40 @@ impl Vault {
             }
         };
         Ok(Self { address, writers, readers, file })
+    }
+
+    fn step_back(
+        url: &str,
+        kind: &'static str,
+        migrations: fn() -> EmbeddedMigrations,
+        to: &str,
+        go: bool,
+    ) -> Result<Vec<String>, Error> {
+        fn back<DB: Backend>(
+            connection: &mut impl MigrationHarness<DB>,
+            migrations: fn() -> EmbeddedMigrations,
+            to: &str,
+            go: bool,
+        ) -> diesel::migration::Result<Vec<String>> {
+            let mut later: Vec<String> =
+                connection.applied_migrations()?.iter().map(ToString::to_string).collect();
+            later.sort();
+            later.reverse();
+            later.retain(|version| version.as_str() > to);
+            for _ in later.iter().filter(|_| go) {
+                connection.revert_last_migration(migrations())?;
+            }
+            Ok(later)
+        }
+        let address = Address::read(url)?;
+        let mut connection = address.connect()?;
+        inspect(&mut connection, &address, kind, &migrations())?;
+        address.configure(&mut connection).map_err(Error::from)?;
+        let later = match &mut connection {
+            VaultConnection::Sqlite(c) => back(c, migrations, to, go),
+            VaultConnection::Postgresql(c) => back(c, migrations, to, go),
+        };
+        later.map_err(|error| Error::contradiction(error.to_string()))
     }
 
     fn tear_down(url: &str, migrations: EmbeddedMigrations) -> Result<(), Error> {

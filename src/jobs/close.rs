@@ -28,7 +28,7 @@ pub const VILLAGES: &str = "closing/villages.csv";
 /// The certificate: stays.
 pub const CERTIFICATE: &str = "closing/certificate.txt";
 /// What the certificate says, written down before anything is destroyed.
-const FACTS: &str = "closing/facts.json";
+pub(in crate::jobs) const FACTS: &str = "closing/facts.json";
 
 /// How a wave is closed.
 pub struct Options<'a> {
@@ -234,10 +234,11 @@ fn prepare(
         }
     };
     let known = field.read(|db| db.list_snapshots(project, &key))?;
-    let mut unopened = 0;
+    let (mut unopened, mut interviews) = (0, 0);
     if let Some(frozen) = &frozen {
         let last = known.last().filter(|last| is_final(last, frozen));
         unopened = last.map_or(frozen.snapshot.unopened, |last| last.unopened);
+        interviews = last.map_or(frozen.interviews, |last| last.interviews.len());
         unsealed(unopened)?;
         let is_kept =
             last.is_some() || (options.too_near == TooNear::KeepEarlier && !frozen.too_near.is_empty());
@@ -253,7 +254,7 @@ fn prepare(
         begun: options.now,
         who: options.who.to_owned(),
         cases: frozen.as_ref().map_or(0, |frozen| frozen.file.records.len()),
-        interviews: frozen.as_ref().map_or(0, |frozen| frozen.interviews),
+        interviews,
         unopened,
         rows: field
             .read(|db| db.count_wave(project))?

@@ -6,12 +6,14 @@ use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, Utc};
 use super::analysis_files::AnalysisFiles;
 use super::close;
 use super::freeze::TooNear;
-use crate::db::{FieldVault, Server};
+use crate::db::{FieldVault, ProjectState, Server};
 use crate::intake::Receiver;
 use crate::keys::{KeyFolder, KeyFolderError};
 
 /// A server that was silent for longer is not running.
 pub const SILENCE: TimeDelta = TimeDelta::seconds(90);
+/// After this a closing that has no certificate is no longer under way.
+const LONGEST_CLOSING: TimeDelta = TimeDelta::minutes(10);
 /// Who closes a wave on its day, for the log.
 const CALENDAR: &str = "server, closing day";
 /// Seconds east of UTC.
@@ -71,7 +73,22 @@ pub fn today(now: DateTime<Utc>) -> NaiveDate {
     FixedOffset::east_opt(VIETNAM).map_or(now.date_naive(), |zone| now.with_timezone(&zone).date_naive())
 }
 
-/// Closes the waves whose day has come. Of several servers the first that runs does it. Sealed answers that the
+/// Closed waves whose destruction nobody carries on: a crash came in between.
+fn interrupted(receiver: &Receiver, now: DateTime<Utc>) -> Result<Vec<i64>, crate::db::Error> {
+    receiver.field.read(|db| {
+        let mut found = Vec::new();
+        for project in db.list_projects()?.into_iter().filter(|p| p.state == ProjectState::Closed) {
+            let begun = db.find_document(project.id, close::FACTS)?;
+            let is_old = begun.is_some_and(|facts| now - facts.stored_at > LONGEST_CLOSING);
+            if is_old && db.find_document(project.id, close::CERTIFICATE)?.is_none() {
+                found.push(project.id);
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// Closes the waves whose day has come, and carries on what a crash interrupted. Of several servers the first that runs does it. Sealed answers that the
 /// custodian did not come to open are given up: the day was set so that nobody can put the end off.
 pub fn close_due(
     receiver: &Receiver,
@@ -80,7 +97,8 @@ pub fn close_due(
     own: &Identity,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<i64>> {
-    let due = receiver.field.read(|db| db.list_due(today(now)))?;
+    let mut due = receiver.field.read(|db| db.list_due(today(now)))?;
+    due.extend(interrupted(receiver, now)?);
     if due.is_empty() {
         return Ok(due);
     }

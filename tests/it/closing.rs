@@ -167,11 +167,12 @@ on_both_backends! {
         let mut chance = Chance::new(1, "kills of a closing");
         let mut kills = 0;
         // Later each time, so that every step of the closing is interrupted once, on a quick machine and on a slow one.
-        for step in 0_u64.. {
+        for step in 0_i32.. {
             let mut program = survey.command(&close, HOUSE);
             let mut program =
                 program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-            std::thread::sleep(Duration::from_millis(step * 60 + chance.below(60) as u64));
+            let wait = 40.0 * 1.3_f64.powi(step) + chance.below(40) as f64;
+            std::thread::sleep(Duration::from_secs_f64(wait / 1000.0));
             let ended = program.try_wait().expect("asked").is_some();
             if !ended {
                 program.kill().expect("it is killed");
@@ -196,6 +197,37 @@ on_both_backends! {
         assert!(rows.iter().all(|(_, rows)| *rows == 0), "{rows:?}");
         assert_eq!(place.answers().read(|db| db.count_wave(1)).expect("counted"), 0);
         assert_eq!(survey.analysis(None).records.iter().filter(|r| r.answers.is_some()).count(), 12);
+    }
+
+    fn a_server_carries_on_a_closing_that_a_crash_interrupted(place) {
+        let survey = Survey::new(place);
+        collected(&survey);
+        let receiver = survey.receiver();
+        let key = receiver.key(1).expect("the key");
+        let first = receiver.field.read(|db| db.list_submissions(1, &key)).expect("opened")[0].id;
+        let new = langnghe::db::NewAttachment {
+            submission: first,
+            name: "a.txt".to_owned(),
+            sha256: [7; 32],
+            file: "stuck".to_owned(),
+            size: 3,
+        };
+        receiver.field.transaction(|db| db.keep_attachment(&new, &key)).expect("kept");
+        // A folder where a file should be ends the closing in the middle, as a crash would.
+        let stuck = survey.folder.path().join("data/files/stuck");
+        fs::create_dir_all(stuck.join("inside")).expect("a folder");
+        let why = survey.refused(&["wave", "close", "1", "--without-sealed", "--confirm", NAME]);
+        assert!(why.contains("close again"), "{why}");
+        assert_eq!(place.answers().read(|db| db.count_wave(1)).expect("counted"), 12);
+        fs::remove_dir_all(stuck).expect("removed");
+        let facts = "update documents set stored_at = '2026-01-01 00:00:00' where name = 'closing/facts.json'";
+        crate::databases::execute(&place.field_url, facts);
+        let served = Served::start_with(&mut survey.serve(&[]));
+        wait_for("the certificate", || {
+            place.field().read(|db| db.find_document(1, "closing/certificate.txt")).expect("read").is_some()
+        });
+        assert_eq!(place.answers().read(|db| db.count_wave(1)).expect("counted"), 0);
+        served.end();
     }
 
     fn a_wave_that_nothing_came_for_closes_without_a_file(place) {

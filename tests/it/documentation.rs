@@ -37,7 +37,11 @@ fn every_test_that_the_rules_and_threats_cite_is_there() {
         let text = fs::read_to_string(root.join(document)).expect("text");
         let cited = cited(&text);
         assert!(cited.len() >= at_least, "{document} cites {} tests", cited.len());
-        let gone: Vec<&&str> = cited.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+        // A flag of submissions reads like a sentence too.
+        let gone: Vec<&&str> = cited
+            .iter()
+            .filter(|name| !code.contains(&format!("fn {name}(")) && !code.contains(&format!("\"{name}\"")))
+            .collect();
         assert!(gone.is_empty(), "{document} cites tests that are not there: {gone:?}");
     }
 }

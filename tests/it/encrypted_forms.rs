@@ -41,13 +41,16 @@ fn what_another_library_encrypted_by_the_specification_opens() {
     }
 }
 
+/// What becomes of a file on its way, by name.
+type Change<'a> = dyn Fn(&str, Vec<u8>) -> Option<Vec<u8>> + 'a;
+
 #[test]
 fn what_was_changed_on_the_way_is_told_by_what_is_wrong() {
     let vector = vector();
     let key = FormsPrivate::from_text(of(&vector, "private")).expect("a key");
     let made = &vector["collect"];
     let manifest = of(made, "manifest");
-    let open = |manifest: &str, change: &dyn Fn(&str, Vec<u8>) -> Option<Vec<u8>>| {
+    let open = |manifest: &str, change: &Change<'_>| {
         open_encrypted(&key, manifest.as_bytes(), |name| {
             file_of(made, name).and_then(|bytes| change(name, bytes))
         })

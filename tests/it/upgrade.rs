@@ -227,6 +227,65 @@ on_both_backends! {
     }
 }
 
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+/// What a program of that release looks at: the tables and the migrations that made them.
+fn schema(vault: &Path) -> Vec<String> {
+    let mut connection = SqliteConnection::establish(&vault.display().to_string()).expect("it opens");
+    let sql = "select sql as name from sqlite_master where sql is not null union all \
+               select version from __diesel_schema_migrations order by 1";
+    let rows: Vec<Name> = diesel::sql_query(sql).load(&mut connection).expect("listed");
+    rows.into_iter()
+        .map(|row| row.name.split_whitespace().collect::<Vec<_>>().join(" ").replace('"', ""))
+        .collect()
+}
+
+#[test]
+fn the_way_back_to_the_release_before_keeps_what_came_since() {
+    let before = installed();
+    let folder = installed();
+    let served = Served::start_with(&mut langnghe(folder.path(), &["serve", "--listen", "127.0.0.1:0"]));
+    let device = format!("/v1/key/{TOKEN}/projects/2");
+    let picture = vec![("1.jpg".to_owned(), b"c".to_vec())];
+    assert_eq!(Client::of(&served).send(&device, &record("c"), &picture).0, 201);
+    let back = |more: &[&str]| {
+        let arguments = [&["downgrade", "--to", "2026-11-23-040100"], more].concat();
+        langnghe(folder.path(), &arguments).output().expect("it runs")
+    };
+    let field = format!("sqlite://{}/field.db", folder.path().display());
+    let vault = FieldVault::open(&field).expect("it opens");
+    while vault.read(|db| db.list_servers()).expect("listed").is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let refused = back(&["--yes"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is running"), "{refused:?}");
+    served.end();
+    // As if the silence after its end had passed.
+    execute(&field, "update servers set seen_at = '2026-01-01 00:00:00'");
+    drop(vault);
+    let would = ok(&back(&[]));
+    assert!(would.contains("20261123125900"), "{would}");
+    assert_ne!(
+        schema(&folder.path().join("field.db")),
+        schema(&before.path().join("field.db")),
+        "nothing was done"
+    );
+    ok(&back(&["--yes"]));
+    for vault in ["field.db", "answers.db"] {
+        assert_eq!(schema(&folder.path().join(vault)), schema(&before.path().join(vault)), "{vault}");
+    }
+    // And forward again: three records, the log whole.
+    let vault = FieldVault::open(&field).expect("it goes up again");
+    assert_eq!(vault.read(|db| db.count_submissions(2)).expect("counted"), 3);
+    vault.read(|db| db.verify_audit()).expect("the chain is whole");
+    let wrong = langnghe(folder.path(), &["downgrade", "--to", "0.1.0"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("CHANGELOG"));
+}
+
 #[test]
 fn the_kept_vaults_open_with_every_row_they_had() {
     let folder = installed();
