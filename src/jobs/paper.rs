@@ -57,7 +57,9 @@ pub fn submit(
         match stored.outcome {
             Outcome::New | Outcome::Edited => sent.stored.push(number.clone()),
             // A withdrawn interview is known, and stays gone.
-            Outcome::AlreadyStored | Outcome::Superseded | Outcome::Withdrawn => sent.known.push(number.clone()),
+            Outcome::AlreadyStored | Outcome::Superseded | Outcome::Withdrawn => {
+                sent.known.push(number.clone())
+            }
             Outcome::Conflict => sent.conflicts.push(number.clone()),
         }
     }
