@@ -142,7 +142,8 @@ pub fn import(
         })
     };
     let instrument = folder.join(&plan.instrument);
-    let (_, ours) = questionnaire_of(&instrument.join("questionnaire.xlsx"))?;
+    let own_form = instrument.join("questionnaire.xlsx");
+    let (_, ours) = questionnaire_of(&own_form)?;
     let mut answers = Vec::new();
     for (question, mapped) in &plan.variables {
         let coded = mapped.coded();
@@ -150,14 +151,19 @@ pub fn import(
         answers.push((question.as_str(), Recoded::of(question, &coded, column)?));
     }
     let (name, bytes) = match &plan.questionnaire {
-        Some(file) => questionnaire_of(&folder.join(file)).map(|(bytes, _)| (file_name(file), bytes))?,
+        Some(file) => {
+            let (bytes, theirs) = questionnaire_of(&folder.join(file))?;
+            check_codes(&file_name(file), &theirs, &answers)?;
+            (file_name(file), bytes)
+        }
         None => {
+            // Made of the file, the form would have whatever code the file has; what this instrument derives knows its own.
+            check_codes(&file_name(&own_form), &ours, &answers)?;
             let made = questionnaire(plan, &ours, &answers)?;
             let bytes = xlsform::write(&made).map_err(|problems| anyhow!("{}", told(&problems)))?;
             ("questionnaire.xlsx".to_owned(), bytes)
         }
     };
-    check_codes(&name, &bytes, &answers)?;
 
     let design = &plan.design;
     let weights = column(&design.weight)?.cells.numbers(&design.weight)?.into_owned();
@@ -431,9 +437,8 @@ fn put(nodes: &mut [Node], node: Node) {
 }
 
 /// Refuses a code that the question does not have.
-fn check_codes(name: &str, bytes: &[u8], answers: &[(&str, Recoded)]) -> anyhow::Result<()> {
-    let form = xlsform::read(name, bytes).map_err(|problems| anyhow!("{name}: {}", told(&problems)))?;
-    let codebook = surveys::codebook::Codebook::of(&form.questionnaire);
+fn check_codes(name: &str, form: &Questionnaire, answers: &[(&str, Recoded)]) -> anyhow::Result<()> {
+    let codebook = surveys::codebook::Codebook::of(form);
     for (question, recoded) in answers {
         let variable = codebook
             .variables
@@ -445,7 +450,8 @@ fn check_codes(name: &str, bytes: &[u8], answers: &[(&str, Recoded)]) -> anyhow:
         for (code, _) in &recoded.codes {
             ensure!(
                 variable.values.iter().any(|value| value.code == *code),
-                "variables, {question}: {name} has no code `{code}`; say in \"codes\" what it is here"
+                "variables, {question}: {name} has no code `{code}`; say in \"codes\" what it is here, or give the form of that \
+                 year as \"questionnaire\""
             );
         }
     }
