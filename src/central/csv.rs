@@ -1,5 +1,6 @@
 //! Tables as CSV, one column a field, in the columns and names of ODK Central's export.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use surveys::expression::{NodeId, Tree};
 use surveys::form::{Compiled, Role};
 use surveys::question_type::Stored;
 use surveys::submission;
+use tokio::runtime::Handle;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -42,8 +44,9 @@ pub fn write_root(reader: &Reader<'_>, out: &mut Out) -> Result<(), Problem> {
     })
 }
 
-/// Every table, each a file of the archive: `FORM.csv`, `FORM-REPEAT.csv`.
-pub fn write_zip(reader: &Reader<'_>, out: &mut Out) -> Result<(), Problem> {
+/// Every table, each a file of the archive: `FORM.csv`, `FORM-REPEAT.csv`; behind them, where they are asked for, the
+/// files that came with the records, under `media/`.
+pub fn write_zip(reader: &Reader<'_>, with_files: bool, out: &mut Out) -> Result<(), Problem> {
     let form = newest(reader)?;
     let mut zip = ZipWriter::new_stream(out);
     let broken = |_: io::Error| Problem::new(499.0, Broken.to_string());
@@ -66,8 +69,38 @@ pub fn write_zip(reader: &Reader<'_>, out: &mut Out) -> Result<(), Problem> {
             Ok(true)
         })?;
     }
+    if with_files && let Some(store) = reader.receiver.files() {
+        let runtime = Handle::try_current().map_err(|e| Problem::unavailable(&e))?;
+        let key = reader.receiver.key(reader.project.id)?;
+        let mut taken: HashSet<String> = HashSet::new();
+        reader.each(|record| {
+            for file in &record.files {
+                let name = within_media(&record.instance_id, &file.name, &mut taken);
+                zip.start_file(name, SimpleFileOptions::default().large_file(true)).map_err(|e| broken(e.into()))?;
+                // Piece by piece: a file may be larger than the memory that one answer should take.
+                let opened = runtime.block_on(store.open_file(Arc::clone(&key), &file.file));
+                let mut reading = opened.map_err(|e| Problem::unavailable(&e))?;
+                while let Some(piece) = runtime.block_on(reading.next()).map_err(|e| Problem::unavailable(&e))? {
+                    zip.write_all(&piece).map_err(broken)?;
+                }
+            }
+            Ok(true)
+        })?;
+    }
     zip.finish().map_err(|e| broken(e.into()))?;
     Ok(())
+}
+
+/// The file's place in the archive: its own name, and where another record has a file of that name, below its record.
+fn within_media(instance_id: &str, name: &str, taken: &mut HashSet<String>) -> String {
+    let safe = |text: &str| text.replace(['/', '\\', ':'], "_").trim_start_matches('.').to_owned();
+    let own = format!("media/{}", safe(name));
+    if taken.insert(own.clone()) {
+        return own;
+    }
+    let below = format!("media/{}/{}", safe(instance_id), safe(name));
+    taken.insert(below.clone());
+    below
 }
 
 fn newest(reader: &Reader<'_>) -> Result<Arc<ReadForm>, Problem> {

@@ -476,10 +476,11 @@ pub async fn export_zip(
     place: Path<Place>,
 ) -> Result<HttpResponse, Problem> {
     let query = request.path().to_owned();
+    let with_files = !request.query_string().split('&').any(|part| part == "attachments=false");
     let name = format!("{}.zip", place.form);
     let body = streamed(move |out| {
         let reader = Reader::open(&receiver, &caller, place.project, &place.form, &query)?;
-        super::csv::write_zip(&reader, out)
+        super::csv::write_zip(&reader, with_files, out)
     })
     .await?;
     Ok(HttpResponse::Ok()

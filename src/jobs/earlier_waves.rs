@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use surveys::chance::Chance;
-use surveys::question_type::Stored;
 use surveys::questionnaire::{
-    Choice, ChoiceList, ChoiceOrder, ChoiceSource, Choices, Logic, Node, Questionnaire, Text, Wording,
+    Body, Choice, ChoiceList, ChoiceOrder, ChoiceSource, Logic, Node, Questionnaire, Text, Wording,
 };
 use surveys::xlsform;
 
@@ -47,9 +46,23 @@ pub struct ImportPlan {
     pub areas: IndexMap<String, (String, String)>,
     /// Questions of this instrument by their columns in the file.
     pub variables: IndexMap<String, Mapped>,
+    /// Whom the questions were asked of, which such a file does not tell.
+    #[serde(default)]
+    pub asked: Asked,
     /// Stands on every page, when the data are synthetic.
     #[serde(default)]
     pub label: Option<String>,
+}
+
+/// Whom the questions of an earlier wave were asked of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// Everyone: a question that this instrument asks of some is not comparable by itself.
+    #[default]
+    Everyone,
+    /// A person has looked: the same people as in this instrument, with the same hints.
+    AsHere,
 }
 
 /// How that wave was drawn and weighted.
@@ -129,7 +142,8 @@ pub fn import(
         })
     };
     let instrument = folder.join(&plan.instrument);
-    let (_, ours) = questionnaire_of(&instrument.join("questionnaire.xlsx"))?;
+    let own_form = instrument.join("questionnaire.xlsx");
+    let (_, ours) = questionnaire_of(&own_form)?;
     let mut answers = Vec::new();
     for (question, mapped) in &plan.variables {
         let coded = mapped.coded();
@@ -137,14 +151,19 @@ pub fn import(
         answers.push((question.as_str(), Recoded::of(question, &coded, column)?));
     }
     let (name, bytes) = match &plan.questionnaire {
-        Some(file) => questionnaire_of(&folder.join(file)).map(|(bytes, _)| (file_name(file), bytes))?,
+        Some(file) => {
+            let (bytes, theirs) = questionnaire_of(&folder.join(file))?;
+            check_codes(&file_name(file), &theirs, &answers)?;
+            (file_name(file), bytes)
+        }
         None => {
+            // Made of the file, the form would have whatever code the file has; what this instrument derives knows its own.
+            check_codes(&file_name(&own_form), &ours, &answers)?;
             let made = questionnaire(plan, &ours, &answers)?;
             let bytes = xlsform::write(&made).map_err(|problems| anyhow!("{}", told(&problems)))?;
             ("questionnaire.xlsx".to_owned(), bytes)
         }
     };
-    check_codes(&name, &bytes, &answers)?;
 
     let design = &plan.design;
     let weights = column(&design.weight)?.cells.numbers(&design.weight)?.into_owned();
@@ -308,6 +327,26 @@ impl Recoded {
         Ok(Self { places, codes, label })
     }
 
+    /// The choices that were offered then; a scale that is read from either end stays so where it is asked as here.
+    fn list(&self, ours: &Questionnaire, known: &[Choice], asked: Asked) -> ChoiceList {
+        let label = |words: &[String]| match words.is_empty() {
+            true => Text::new(),
+            false => words_of(ours, &words.join(" / ")),
+        };
+        let words = |code: &str| self.codes.iter().find(|(own, _)| own == code).map(|(_, words)| words);
+        let mut choices: Vec<Choice> = known
+            .iter()
+            .filter(|_| asked == Asked::AsHere)
+            .filter_map(|choice| Some(Choice { label: label(words(&choice.name)?), ..choice.clone() }))
+            .collect();
+        for (code, words) in &self.codes {
+            if !choices.iter().any(|choice| choice.name == *code) {
+                choices.push(Choice { name: code.clone(), label: label(words), ..Choice::default() });
+            }
+        }
+        ChoiceList { choices }
+    }
+
     fn text(&self, row: usize) -> Option<&str> {
         self.places[row].map(|place| self.codes[place].0.as_str())
     }
@@ -328,26 +367,21 @@ impl ByRow for Column {
 }
 
 /// The form of that year as far as the file tells it: the questions that are mapped, in the words of the file.
-///
-/// Whom a question was asked of is not in such a file; the form asks everyone, so that a question which this instrument
-/// asks of some is not called comparable by itself.
 fn questionnaire(
     plan: &ImportPlan,
     ours: &Questionnaire,
     answers: &[(&str, Recoded)],
 ) -> anyhow::Result<Questionnaire> {
     let outline = ours.outline();
-    let language = ours.default_language().to_owned();
-    let text = |words: &str| Text::from([(language.clone(), words.to_owned())]);
-    let mut made = Questionnaire {
-        nodes: Vec::new(),
-        choice_lists: IndexMap::new(),
-        external_choice_lists: IndexMap::new(),
-        ..ours.clone()
-    };
+    let mut made = ours.clone();
     made.settings.version = Some(plan.year.to_string());
-    made.settings.instance_name = None;
-    made.entities.clear();
+    if plan.asked == Asked::Everyone {
+        made.nodes.clear();
+        made.choice_lists.clear();
+        made.external_choice_lists.clear();
+        made.settings.instance_name = None;
+        made.entities.clear();
+    }
     for (question, recoded) in answers {
         let place = outline.named(question).first().map(|place| &outline.places[*place]);
         let place = place.filter(|place| place.node.question().is_some()).ok_or_else(|| {
@@ -357,38 +391,54 @@ fn questionnaire(
             anyhow!("variables: this instrument has no question `{question}`{near}")
         })?;
         let mut node: Node = place.node.clone();
-        node.wording = Wording { label: text(&recoded.label), ..Wording::default() };
-        node.logic = Logic::default();
-        let surveys::questionnaire::Body::Question(own) = &mut node.body else { continue };
-        own.filter = None;
-        if matches!(own.kind.row().stored, Stored::Choice | Stored::Choices | Stored::Ranking) {
-            let list = ChoiceList {
-                choices: recoded
-                    .codes
-                    .iter()
-                    .map(|(code, words)| Choice {
-                        name: code.clone(),
-                        label: if words.is_empty() { Text::new() } else { text(&words.join(" / ")) },
-                        ..Choice::default()
-                    })
-                    .collect(),
-            };
-            made.choice_lists.insert((*question).to_owned(), list);
-            own.choices = Some(Choices {
-                source: ChoiceSource::List((*question).to_owned()),
-                filter: None,
-                order: ChoiceOrder::Given,
-            });
+        node.wording.label = words_of(ours, &recoded.label);
+        let Body::Question(own) = &mut node.body else { continue };
+        if plan.asked == Asked::Everyone {
+            node.wording = Wording { label: std::mem::take(&mut node.wording.label), ..Wording::default() };
+            node.logic = Logic::default();
+            own.filter = None;
+            if let Some(choices) = &mut own.choices {
+                (choices.filter, choices.order) = (None, ChoiceOrder::Given);
+            }
         }
-        made.nodes.push(node);
+        if let Some(choices) = &mut own.choices
+            && let ChoiceSource::List(list) = &choices.source
+        {
+            let known = ours.choice_lists.get(list).map(|list| list.choices.as_slice()).unwrap_or_default();
+            let list = recoded.list(ours, known, plan.asked);
+            choices.source = ChoiceSource::List((*question).to_owned());
+            made.choice_lists.insert((*question).to_owned(), list);
+        }
+        match plan.asked {
+            Asked::Everyone => made.nodes.push(node),
+            Asked::AsHere => put(&mut made.nodes, node),
+        }
     }
     Ok(made)
 }
 
+/// A text in the form's default language.
+fn words_of(ours: &Questionnaire, words: &str) -> Text {
+    Text::from([(ours.default_language().to_owned(), words.to_owned())])
+}
+
+/// Puts a question in the place of the one of its name.
+fn put(nodes: &mut [Node], node: Node) {
+    let mut open = vec![nodes];
+    while let Some(nodes) = open.pop() {
+        for known in nodes {
+            if known.name == node.name && known.question().is_some() {
+                *known = node;
+                return;
+            }
+            open.push(known.children_mut());
+        }
+    }
+}
+
 /// Refuses a code that the question does not have.
-fn check_codes(name: &str, bytes: &[u8], answers: &[(&str, Recoded)]) -> anyhow::Result<()> {
-    let form = xlsform::read(name, bytes).map_err(|problems| anyhow!("{name}: {}", told(&problems)))?;
-    let codebook = surveys::codebook::Codebook::of(&form.questionnaire);
+fn check_codes(name: &str, form: &Questionnaire, answers: &[(&str, Recoded)]) -> anyhow::Result<()> {
+    let codebook = surveys::codebook::Codebook::of(form);
     for (question, recoded) in answers {
         let variable = codebook
             .variables
@@ -400,7 +450,8 @@ fn check_codes(name: &str, bytes: &[u8], answers: &[(&str, Recoded)]) -> anyhow:
         for (code, _) in &recoded.codes {
             ensure!(
                 variable.values.iter().any(|value| value.code == *code),
-                "variables, {question}: {name} has no code `{code}`; say in \"codes\" what it is here"
+                "variables, {question}: {name} has no code `{code}`; say in \"codes\" what it is here, or give the form of that \
+                 year as \"questionnaire\""
             );
         }
     }

@@ -18,12 +18,12 @@ use surveys::chance::Chance;
 use crate::databases::TemporaryFolder;
 
 /// Waves of the data folder: the year before, the year, a quota sample.
-const BEFORE: i64 = 1;
-const NOW: i64 = 2;
+pub const BEFORE: i64 = 1;
+pub const NOW: i64 = 2;
 const QUOTA: i64 = 3;
 
 /// A data folder with the analysis files of three simulated waves, made once.
-fn data() -> &'static Path {
+pub fn data() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
@@ -59,7 +59,7 @@ fn data() -> &'static Path {
 }
 
 /// A simulated wave; questions that the population has no opinion on are answered by chance.
-fn wave(truth: &Truth, project: i64, seed: u64) -> AnalysisFile {
+pub fn wave(truth: &Truth, project: i64, seed: u64) -> AnalysisFile {
     let instrument = instrument::read().expect("the instrument");
     let sample = simulation::draw(&instrument, truth, seed).expect("a sample");
     let fieldwork = simulation::work(&instrument, truth, &sample, seed).expect("fieldwork");
@@ -88,7 +88,7 @@ fn wave(truth: &Truth, project: i64, seed: u64) -> AnalysisFile {
         .expect("an analysis file")
 }
 
-fn langnghe(words: &[&str]) -> Output {
+pub fn langnghe(words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_langnghe"));
     for setting in ["DATA", "FIELD", "ANSWERS", "FILES", "KEYS", "KEY_PASSPHRASE"] {
         command.env_remove(format!("LANGNGHE_{setting}"));
@@ -96,25 +96,25 @@ fn langnghe(words: &[&str]) -> Output {
     command.arg("report").args(words).arg("--data").arg(data()).output().expect("the program runs")
 }
 
-fn told(output: &Output) -> String {
+pub fn told(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn well(words: &[&str]) -> String {
+pub fn well(words: &[&str]) -> String {
     let output = langnghe(words);
     assert!(output.status.success(), "{words:?}: {}", told(&output));
     told(&output)
 }
 
 /// Writes a report into the folder and answers its path.
-fn report(folder: &TemporaryFolder, name: &str, words: &[&str]) -> String {
+pub fn report(folder: &TemporaryFolder, name: &str, words: &[&str]) -> String {
     let path = folder.path().join(name).display().to_string();
     well(&[words, &["--output", &path]].concat());
     path
 }
 
 /// All paragraphs and cells of a report.
-fn seen(path: &str) -> String {
+pub fn seen(path: &str) -> String {
     let printed = reading::read(&fs::read(path).expect("the report")).expect("it is read");
     let cells = printed.tables.iter().flat_map(|table| {
         std::iter::once(table.caption.clone()).chain(table.rows.iter().map(|row| row.join(" | ")))

@@ -51,29 +51,23 @@ impl Encoding {
     }
 
     fn letter(self, byte: u8) -> char {
-        if self == Self::Windows1258 {
-            let own = match byte {
-                0xc3 => 'Ă',
-                0xcc => '\u{300}',
-                0xd0 => 'Đ',
-                0xd2 => '\u{309}',
-                0xd5 => 'Ơ',
-                0xdd => 'Ư',
-                0xde => '\u{303}',
-                0xe3 => 'ă',
-                0xec => '\u{301}',
-                0xf0 => 'đ',
-                0xf2 => '\u{323}',
-                0xf5 => 'ơ',
-                0xfd => 'ư',
-                0xfe => '₫',
-                0x8a | 0x8e | 0x9a | 0x9e => char::from(byte),
-                _ => Self::Windows1252.letter(byte),
-            };
-            return own;
-        }
-        match byte {
-            0x80..=0x9f => WINDOWS[usize::from(byte - 0x80)],
+        match (self, byte) {
+            (Self::Windows1258, 0xc3) => 'Ă',
+            (Self::Windows1258, 0xcc) => '\u{300}',
+            (Self::Windows1258, 0xd0) => 'Đ',
+            (Self::Windows1258, 0xd2) => '\u{309}',
+            (Self::Windows1258, 0xd5) => 'Ơ',
+            (Self::Windows1258, 0xdd) => 'Ư',
+            (Self::Windows1258, 0xde) => '\u{303}',
+            (Self::Windows1258, 0xe3) => 'ă',
+            (Self::Windows1258, 0xec) => '\u{301}',
+            (Self::Windows1258, 0xf0) => 'đ',
+            (Self::Windows1258, 0xf2) => '\u{323}',
+            (Self::Windows1258, 0xf5) => 'ơ',
+            (Self::Windows1258, 0xfd) => 'ư',
+            (Self::Windows1258, 0xfe) => '₫',
+            (Self::Windows1258, 0x8a | 0x8e | 0x9a | 0x9e) => char::from(byte),
+            (_, 0x80..=0x9f) => WINDOWS[usize::from(byte - 0x80)],
             _ => char::from(byte),
         }
     }

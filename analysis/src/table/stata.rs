@@ -173,12 +173,9 @@ fn with_marks(
 ) -> Column {
     let zero = NaiveDate::from_ymd_opt(1960, 1, 1).unwrap_or_default();
     let format = format.trim_start_matches(['%', '-']);
-    let date = |n: f64| match format {
-        _ if format.starts_with("td") || format.starts_with('d') => day(zero, n),
-        _ if format.starts_with("tc") => moment(zero, n / 1000.0, true),
-        _ => None,
-    };
-    let dates = format.starts_with("td") || format.starts_with('d') || format.starts_with("tc");
+    let (days, times) = (format.starts_with("td") || format.starts_with('d'), format.starts_with("tc"));
+    let dates = days || times;
+    let date = |n: f64| if days { day(zero, n) } else { moment(zero, n / 1000.0, true) };
     if marked.is_empty() && !dates {
         return Column::Number(numbers);
     }

@@ -98,5 +98,5 @@ fn adler32(bytes: &[u8]) -> u32 {
         low %= 65_521;
         high %= 65_521;
     }
-    high << 16 | low
+    (high << 16) | low
 }

@@ -17,7 +17,7 @@ const ROSTER_LINES: usize = 8;
 /// Households for which the drawn person is printed.
 const MOST_PERSONS: usize = 10;
 /// Characters of a label before which its number may end: `G5a.`
-const NUMBER: usize = 6;
+const NUMBER: usize = 10;
 
 /// How the sheets look.
 pub struct Options<'a> {
@@ -64,8 +64,14 @@ pub fn page(
              gạch chéo cả ô và đánh dấu ô đúng. <b>Không ghi tên, số điện thoại, địa chỉ của bất kỳ ai.</b></p>",
             escape(&questionnaire.settings.title)
         );
+        let slip = format!(
+            "<section class=slip><p><b>✂ Phần xé đưa cho người trả lời.</b> Muốn rút phiếu, xin gọi cơ quan khảo sát và đọc \
+             mã này; không cần nói tên. Mã chỉ dùng để xóa phiếu.</p><p class=code>{}</p></section>",
+            escape(&(options.receipt)(sheet))
+        );
+        let day = format!("<p class=day>Ngày phỏng vấn: {}/{}/{}</p>", boxes(2), boxes(2), boxes(4));
         let (open, sealed) = (printer.out, printer.sealed);
-        html.push_str(&sheet_of(sheet, questionnaire, "Phiếu hỏi", &format!("{about}{open}")));
+        html.push_str(&sheet_of(sheet, questionnaire, "Phiếu hỏi", &format!("{about}{day}{open}{slip}")));
         if !sealed.is_empty() {
             let envelope = "<h1>Phần tự điền, niêm phong</h1><p class=how>Điều tra viên trao tờ này và một phong bì, rồi quay \
                             đi. <b>Ông/bà tự đánh dấu, bỏ tờ này vào phong bì và dán kín.</b> Điều tra viên không xem, không \
@@ -73,11 +79,6 @@ pub fn page(
                             phương án, ông/bà tự đánh dấu theo số thứ tự mà không nói ra.</p>";
             html.push_str(&sheet_of(sheet, questionnaire, "Tờ niêm phong", &format!("{envelope}{sealed}")));
         }
-        html.push_str(&format!(
-            "<section class=slip><p><b>Phần xé đưa cho người trả lời.</b> Muốn rút phiếu, xin gọi cơ quan khảo sát và đọc \
-             mã này; không cần nói tên. Mã chỉ dùng để xóa phiếu.</p><p class=code>{}</p></section>\n",
-            escape(&(options.receipt)(sheet))
-        ));
     }
     html.push_str("</body></html>\n");
     html
@@ -211,11 +212,20 @@ impl<'q> Printer<'q, '_> {
         let short = labelled.iter().all(|(_, words)| words.chars().count() < 26);
         let mut out = format!("<ul class={}>", if short && labelled.len() > 6 { "columns" } else { "codes" });
         let rank = question.kind == QuestionType::Rank;
-        for (code, words) in &labelled {
-            let next = match question.kind {
-                QuestionType::SelectOne => self.next(node, after, code),
-                _ => None,
-            };
+        let nexts: Vec<Option<String>> =
+            labelled
+                .iter()
+                .map(|(code, _)| {
+                    if question.kind == QuestionType::SelectOne { self.next(node, after, code) } else { None }
+                })
+                .collect();
+        // One line in place of the same arrow behind nearly every code.
+        let most = nexts.iter().flatten().next().filter(|first| {
+            let same = nexts.iter().filter(|next| next.as_ref() == Some(first)).count();
+            same > 3 && same == nexts.iter().flatten().count() && 2 * same > nexts.len() && same < nexts.len()
+        });
+        for ((code, words), next) in labelled.iter().zip(&nexts) {
+            let next = next.as_ref().filter(|_| most.is_none());
             let next = next.map(|next| format!(" <b class=skip>→ {next}</b>")).unwrap_or_default();
             let field = if rank { boxes(1) } else { "<span class=box></span>".to_owned() };
             out.push_str(&format!(
@@ -224,6 +234,11 @@ impl<'q> Printer<'q, '_> {
             ));
         }
         out.push_str("</ul>");
+        if let Some(next) = most {
+            let others = labelled.iter().zip(&nexts).filter(|(_, next)| next.is_none());
+            let codes: Vec<String> = others.map(|((code, _), _)| escape(code)).collect();
+            out.push_str(&format!("<p class=all>Không chọn {}: <b>→ {next}</b></p>", codes.join(", ")));
+        }
         match question.kind {
             QuestionType::SelectMultiple => out.push_str("<p class=hint>Có thể đánh dấu nhiều ô.</p>"),
             QuestionType::Rank => {
@@ -540,9 +555,9 @@ h3{font-size:12.5pt;margin:5mm 0 1mm;break-after:avoid}h4{font-size:11.5pt;margi
 ul{list-style:none;margin:1mm 0 0;padding:0}li{display:flex;align-items:baseline;gap:2mm;padding:.9mm 0;break-inside:avoid}\
 ul.columns{columns:2;column-gap:8mm}.box{display:inline-block;flex:none;width:5.5mm;height:5.5mm;border:1.2pt solid #000;vertical-align:-1mm}\
 .number{flex:none;min-width:6mm;font-variant-numeric:tabular-nums;color:#333}.skip{white-space:nowrap;margin-left:auto}\
-.boxes{display:inline-flex}.digit{width:7.5mm;height:9mm;border:1.2pt solid #000;margin-left:-1.2pt}.point{font-size:16pt;padding:0 1mm}\
+.boxes{display:inline-flex;padding-left:1.2pt}.digit{width:7.5mm;height:9mm;border:1.2pt solid #000;margin-left:-1.2pt}.point{font-size:16pt;padding:0 1mm}\
 .line{border-bottom:.8pt solid #000;height:9mm}.handover{border:1.5pt dashed #000;padding:2.5mm 3mm;break-inside:avoid}\
 table.drawn,table.roster{border-collapse:collapse;margin:2mm 0 4mm;break-inside:avoid}table.drawn td,table.drawn th,table.roster td,table.roster th{border:.8pt solid #000;padding:1mm 2mm;text-align:left;font-size:10pt}\
 table.drawn td{text-align:center;min-width:9mm}table.roster{width:100%}table.roster td{height:9mm}table.roster td:first-child{width:8mm}\
-.slip{border:1.2pt dashed #000;padding:4mm;break-inside:avoid;break-after:page}.code{font:700 17pt monospace;letter-spacing:.1em}\
+.all{padding-left:7.5mm}.day{margin:3mm 0}.slip{border-top:1.2pt dashed #000;margin-top:8mm;padding:3mm 0;break-inside:avoid}.code{font:700 17pt monospace;letter-spacing:.1em}\
 @media screen{body{padding:8mm}}";

@@ -243,7 +243,11 @@ step("CSV")
 lines = supervisor.session.get(f"projects/{PROJECT}/forms/household/submissions.csv").text.splitlines()
 assert lines[0].startswith("SubmissionDate,head,rooms,place-Latitude,") and len(lines) == 6, lines[0]
 archive = zipfile.ZipFile(io.BytesIO(supervisor.session.get(f"projects/{PROJECT}/forms/household/submissions.csv.zip").content))
-assert archive.testzip() is None and archive.namelist() == ["household.csv", "household-kids-kid.csv"], archive.namelist()
+tables = ["household.csv", "household-kids-kid.csv"]
+assert archive.testzip() is None and archive.namelist() == tables + [f"media/{photo.name}"], archive.namelist()
+assert archive.read(f"media/{photo.name}") == photo.read_bytes()
+without = supervisor.session.get(f"projects/{PROJECT}/forms/household/submissions.csv.zip?attachments=false").content
+assert zipfile.ZipFile(io.BytesIO(without)).namelist() == tables
 assert archive.read("household.csv").decode().splitlines() == lines
 assert len(archive.read("household-kids-kid.csv").decode().splitlines()) == 11
 
