@@ -1,11 +1,11 @@
 //! `langnghe grant`: records of a survey open to one person for a purpose, approved by another (protection.md rule 7).
 
-use chrono::{NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::user::{Installation, ask, secret_of};
 use crate::config::DataPlace;
 use crate::db::ProjectKind;
-use crate::people::{Action, Target, decide};
+use crate::people::{Action, Person, Target, decide};
 
 /// Longest grant.
 const LONGEST: TimeDelta = TimeDelta::days(30);
@@ -60,12 +60,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     anyhow::ensure!(!purpose.is_empty(), "--purpose is empty; say what the records are opened for");
     let user = installation.accounts.find(login)?;
     let target = Target { project: Some(wave.id), organisation: wave.organisation.as_deref(), area: None };
-    let opener = crate::people::Person {
-        id: user.id,
-        role: user.role,
-        reach: user.reach.clone(),
-        second_factor: false,
-    };
+    let opener = Person { id: user.id, role: user.role, reach: user.reach.clone(), second_factor: false };
     decide(&opener, Action::OpenRecords, target)
         .map_err(|why| anyhow::anyhow!("{login} may not open records: {why}"))?;
     let second = installation.accounts.find(approver)?;
@@ -73,15 +68,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         second.id != user.id,
         "--approver {approver}: nobody approves a grant to themselves; name another person"
     );
-    let password = match secret_of("LANGNGHE_APPROVER_PASSWORD") {
-        Some(password) => password,
-        None => ask(&format!("Mật khẩu của {approver} (password): "), "LANGNGHE_APPROVER_PASSWORD")?,
-    };
-    let code = match secret_of("LANGNGHE_APPROVER_TOTP") {
-        Some(code) => code,
-        None => ask(&format!("Mã xác thực của {approver} (code): "), "LANGNGHE_APPROVER_TOTP")?,
-    };
-    let person = installation.accounts.approve(approver, &password, &code, now)?;
+    let person = prove(&installation, approver, now)?;
     decide(&person, Action::ApproveGrant, target)
         .map_err(|why| anyhow::anyhow!("--approver {approver} may not approve: {why}"))?;
     let grant = installation.field.transaction(|db| {
@@ -99,4 +86,21 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     })?;
     say!("{login}: đợt {} đến hết ngày {} (until the end of {})", wave.id, grant.until, grant.until);
     Ok(())
+}
+
+/// The approver by password and code, which are asked or taken from the environment.
+pub(super) fn prove(
+    installation: &Installation,
+    approver: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Person> {
+    let password = match secret_of("LANGNGHE_APPROVER_PASSWORD") {
+        Some(password) => password,
+        None => ask(&format!("Mật khẩu của {approver} (password): "), "LANGNGHE_APPROVER_PASSWORD")?,
+    };
+    let code = match secret_of("LANGNGHE_APPROVER_TOTP") {
+        Some(code) => code,
+        None => ask(&format!("Mã xác thực của {approver} (code): "), "LANGNGHE_APPROVER_TOTP")?,
+    };
+    Ok(installation.accounts.approve(approver, &password, &code, now)?)
 }

@@ -9,6 +9,7 @@ pub mod close;
 pub mod design;
 pub mod export;
 pub mod freeze;
+pub mod microdata;
 pub mod quality;
 pub mod releases;
 pub mod template;

@@ -26,6 +26,7 @@ mod neighbourhood;
 mod protection;
 mod questions;
 mod release_log;
+mod released_files;
 mod releases;
 mod risk;
 mod rules;
@@ -47,6 +48,7 @@ pub use protection::{
     ProtectError, Protected, ProtectedCell, ProtectedTable, ProtectionPlan, TableRequest, protect,
 };
 pub use release_log::{ReleaseError, ReleaseLog, Snapshot};
+pub use released_files::add_file;
 pub use releases::gate_with;
 pub use risk::{Diversity, FileRisk, individual_risk};
 pub use rules::Rules;
