@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use analysis::disclosure::{
-    self, MicrodataPlan, RiskReport, SafeMicrodata, SafeTable, Step, Variable, variance_curves,
+    self, MicrodataPlan, ReleaseError, RiskReport, SafeMicrodata, SafeTable, Step, Variable, variance_curves,
     variance_table,
 };
 use analysis::estimation::{self, Plan};
@@ -57,16 +57,39 @@ pub fn released(
     releases: &mut Releases,
 ) -> anyhow::Result<Released> {
     let wave = Wave::of(file)?;
-    let plan = match plan {
-        Some(own) => own.clone(),
-        None => default_plan(file, &wave)?,
-    };
-    check(&plan, &wave)?;
+    if let Some(plan) = plan {
+        return reduce(file, &wave, plan.clone(), releases);
+    }
+    let mut plan = default_plan(file, &wave);
+    loop {
+        match reduce(file, &wave, plan.clone(), releases) {
+            // With fewer keys less can be counted.
+            Err(error) if plan.keys.len() > 1 && tells_hidden(&error) => {
+                if let Some(key) = plan.keys.pop() {
+                    plan.weight_cells.retain(|cell| *cell != key.column);
+                }
+            }
+            decided => return decided,
+        }
+    }
+}
+
+fn tells_hidden(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ReleaseError::File { .. }))
+}
+
+fn reduce(
+    file: &AnalysisFile,
+    wave: &Wave<'_>,
+    plan: ReleasePlan,
+    releases: &mut Releases,
+) -> anyhow::Result<Released> {
+    check(&plan, wave)?;
     let respondents = wave.respondents()?;
-    let (reduced, risk) = disclosure::microdata(&respondents, &whole_plan(&plan, file, &wave))?;
+    let (reduced, risk) = disclosure::microdata(&respondents, &whole_plan(&plan, file, wave))?;
     check_groups(&reduced, &wave.rules.ethnicity)?;
     releases.add_file(file, wave.table(), &wave.plan, &reduced, &json_sha256(&plan)?, &wave.rules)?;
-    let variances = variances(&plan, &wave, &respondents)?;
+    let variances = variances(&plan, wave, &respondents)?;
     let records = export::public(file, &reduced, &wave.plan)?;
     Ok(Released { records, risk, variances, plan })
 }
@@ -107,8 +130,9 @@ fn check(plan: &ReleasePlan, wave: &Wave<'_>) -> anyhow::Result<()> {
         );
     }
     for key in &plan.keys {
+        // The ethnic group is what others know of a person.
         ensure!(
-            !wave.rules.sensitive.contains(&key.column),
+            !wave.rules.sensitive.contains(&key.column) || wave.rules.ethnicity.contains(&key.column),
             "`{}` is sensitive: it may stand among \"answers\" only",
             key.column
         );
@@ -137,7 +161,7 @@ fn check_groups(reduced: &SafeMicrodata, ethnicity: &BTreeSet<String>) -> anyhow
 
 /// Keys: the report's breakdowns, the ethnic group last, so that it is the first to be left out. Answers: the headlines
 /// and the scales of the report.
-fn default_plan(file: &AnalysisFile, wave: &Wave<'_>) -> anyhow::Result<ReleasePlan> {
+fn default_plan(file: &AnalysisFile, wave: &Wave<'_>) -> ReleasePlan {
     let template = &file.template;
     let mut keys: Vec<&str> = template.breakdowns.iter().map(|breakdown| breakdown.by.as_str()).collect();
     keys.sort_by_key(|name| wave.rules.ethnicity.contains(*name));
@@ -150,7 +174,7 @@ fn default_plan(file: &AnalysisFile, wave: &Wave<'_>) -> anyhow::Result<ReleaseP
         }
     }
     let plain = |column: &str| Variable { column: column.to_owned(), steps: Vec::new() };
-    Ok(ReleasePlan {
+    ReleasePlan {
         weight_cells: keys
             .iter()
             .filter(|k| !wave.rules.ethnicity.contains(**k))
@@ -162,7 +186,7 @@ fn default_plan(file: &AnalysisFile, wave: &Wave<'_>) -> anyhow::Result<ReleaseP
             .map(|key| Variable { column: (*key).to_owned(), steps: steps(key, wave) })
             .collect(),
         answers: answers.into_iter().map(|name| plain(name)).collect(),
-    })
+    }
 }
 
 /// What is as it was, then neighbours of a declared order two by two, then everybody.

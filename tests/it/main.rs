@@ -12,6 +12,7 @@ mod files;
 mod imports;
 mod keys;
 mod licences;
+mod microdata;
 mod opening_vaults;
 mod openrosa;
 mod people;

@@ -154,7 +154,7 @@ fn weak_passwords_and_odd_logins_are_refused() {
 }
 
 /// The code of an authenticator that was given this base32 secret.
-fn code_of(secret: &str, now: i64) -> String {
+pub fn code_of(secret: &str, now: i64) -> String {
     let totp = totp_rs::Builder::new()
         .with_secret(totp_rs::Secret::try_from_base32(secret).expect("base32"))
         .build()

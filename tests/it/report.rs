@@ -55,7 +55,7 @@ fn data() -> &'static Path {
 }
 
 /// A simulated wave; questions that the population has no opinion on are answered by chance.
-fn wave(truth: &Truth, project: i64, seed: u64) -> AnalysisFile {
+pub fn wave(truth: &Truth, project: i64, seed: u64) -> AnalysisFile {
     let instrument = instrument::read().expect("the instrument");
     let sample = simulation::draw(&instrument, truth, seed).expect("a sample");
     let fieldwork = simulation::work(&instrument, truth, &sample, seed).expect("fieldwork");
