@@ -1,12 +1,12 @@
 //! `langnghe grant`: records of a survey open to one person for a purpose, approved by another (protection.md rule 7).
 
 use anyhow::Context;
-use chrono::{NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::user::{Installation, ask, secret_of};
 use crate::config::DataPlace;
 use crate::db::ProjectKind;
-use crate::people::{GrantError, Target, check_approver, check_grant};
+use crate::people::{GrantError, Person, Target, check_approver, check_grant};
 
 /// Cấp quyền xem bản ghi · Grants
 #[derive(Debug, clap::Subcommand)]
@@ -57,15 +57,7 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     check_grant(&opener, target, *until, today)?;
     let second = installation.accounts.find(approver)?;
     anyhow::ensure!(second.id != user.id, "--approver {approver}: {}", GrantError::SamePerson);
-    let password = match secret_of("LANGNGHE_APPROVER_PASSWORD") {
-        Some(password) => password,
-        None => ask(&format!("Mật khẩu của {approver} (password): "), "LANGNGHE_APPROVER_PASSWORD")?,
-    };
-    let code = match secret_of("LANGNGHE_APPROVER_TOTP") {
-        Some(code) => code,
-        None => ask(&format!("Mã xác thực của {approver} (code): "), "LANGNGHE_APPROVER_TOTP")?,
-    };
-    let person = installation.accounts.approve(approver, &password, &code, now)?;
+    let person = prove(&installation, approver, now)?;
     check_approver(&opener, &person, target)?;
     let grant = installation.field.transaction(|db| {
         let grant = db.create_grant(wave.id, user.id, person.id, purpose, *until, now)?;
@@ -82,4 +74,21 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     })?;
     say!("{login}: đợt {} đến hết ngày {} (until the end of {})", wave.id, grant.until, grant.until);
     Ok(())
+}
+
+/// The approver by password and code, which are asked or taken from the environment.
+pub(super) fn prove(
+    installation: &Installation,
+    approver: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Person> {
+    let password = match secret_of("LANGNGHE_APPROVER_PASSWORD") {
+        Some(password) => password,
+        None => ask(&format!("Mật khẩu của {approver} (password): "), "LANGNGHE_APPROVER_PASSWORD")?,
+    };
+    let code = match secret_of("LANGNGHE_APPROVER_TOTP") {
+        Some(code) => code,
+        None => ask(&format!("Mã xác thực của {approver} (code): "), "LANGNGHE_APPROVER_TOTP")?,
+    };
+    Ok(installation.accounts.approve(approver, &password, &code, now)?)
 }

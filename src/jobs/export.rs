@@ -1,7 +1,8 @@
-//! A wave's records as files for other programs: the whole analysis file, for the analysts' room.
+//! A wave's records as files for other programs: the whole analysis file for the analysts' room, reduced ones for anybody.
 
+use analysis::disclosure::SafeMicrodata;
 use analysis::estimation::{self, Plan};
-use analysis::export::records::{self, Analysts, Design, Notes, Records};
+use analysis::export::records::{self, Analysts, Audience, Design, Notes, Public, Records};
 use analysis::table::Table;
 use anyhow::{Context, bail};
 use chrono::Datelike;
@@ -49,17 +50,57 @@ impl Format {
 /// The file's bytes. `stem`: what the files of one export share; the scripts read `STEM.csv` and `STEM.dta`, and
 /// the documentation describes `STEM.csv`. `mark`: a byte-order mark before a CSV.
 pub fn write(records: &Records<Analysts>, format: Format, stem: &str, mark: bool) -> anyhow::Result<Vec<u8>> {
-    let csv = format!("{stem}.csv");
+    Ok(match format {
+        Format::R => records::r_script(records, &format!("{stem}.csv"))?.into_bytes(),
+        Format::StataScript => records::stata_script(records, &format!("{stem}.dta"))?.into_bytes(),
+        _ => write_plain(records, format, stem, mark)?,
+    })
+}
+
+/// The bytes of a file without a design, for anybody.
+pub fn write_public(
+    records: &Records<Public>,
+    format: Format,
+    stem: &str,
+    mark: bool,
+) -> anyhow::Result<Vec<u8>> {
+    write_plain(records, format, stem, mark)
+}
+
+fn write_plain<A: Audience>(
+    records: &Records<A>,
+    format: Format,
+    stem: &str,
+    mark: bool,
+) -> anyhow::Result<Vec<u8>> {
     Ok(match format {
         Format::Csv => records::csv(records, mark),
         Format::Xlsx => records::xlsx(records)?,
         Format::Spss => records::sav(records)?,
         Format::Stata => records::dta(records)?,
         Format::Parquet => records::parquet(records)?,
-        Format::Ddi => records::ddi(records, &csv).into_bytes(),
-        Format::R => records::r_script(records, &csv)?.into_bytes(),
-        Format::StataScript => records::stata_script(records, &format!("{stem}.dta"))?.into_bytes(),
+        Format::Ddi => records::ddi(records, &format!("{stem}.csv")).into_bytes(),
+        Format::R | Format::StataScript => bail!(
+            "bộ số liệu công bố không có thiết kế mẫu để khai báo (released microdata have no design to declare); name \
+             a .csv, .xlsx, .sav, .dta, .parquet or .ddi.xml, and use the table of generalised variances beside it"
+        ),
     })
+}
+
+/// Reduced respondents with the codebook's words, for anybody.
+pub(super) fn public(
+    file: &AnalysisFile,
+    reduced: &SafeMicrodata,
+    plan: &Plan,
+) -> anyhow::Result<Records<Public>> {
+    let mut codebook = Codebook::of(&file.read_questionnaire()?);
+    name_areas(&mut codebook, &file.about.areas);
+    let notes = Notes {
+        licence: "Bộ số liệu rút gọn để công bố: không có thôn, đơn vị chọn mẫu; không được tìm cách nhận ra người trả lời"
+            .to_owned(),
+        ..notes(file, labels(file, plan))?
+    };
+    Ok(Records::released(reduced, &codebook, notes)?)
 }
 
 /// Weights the wave and gives its respondents with all answers, their place in the design, and what the plan derives.

@@ -13,6 +13,7 @@ pub mod earlier_waves;
 pub mod export;
 pub mod form_drafts;
 pub mod freeze;
+pub mod microdata;
 pub mod paper;
 pub mod progress;
 pub mod quality;

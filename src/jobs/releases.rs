@@ -9,7 +9,7 @@ use std::fs::File;
 
 use age::secrecy::ExposeSecret;
 use age::x25519::{Identity, Recipient};
-use analysis::disclosure::{self, Interview, ReleaseLog, Rules, SafeRow, Snapshot};
+use analysis::disclosure::{self, Interview, ReleaseLog, Rules, SafeMicrodata, SafeRow, Snapshot};
 use analysis::estimation::{Plan, Row};
 use analysis::table::Table;
 use anyhow::{Context, anyhow};
@@ -84,6 +84,21 @@ impl Releases {
         let snapshot = wave.snapshot(file)?;
         disclosure::gate_with(&mut wave.log, &snapshot, respondents, plan, rows, rules)
             .with_context(|| format!("wave {}", file.about.project))
+    }
+
+    /// Enters a file of microdata in the wave's log; see [`disclosure::add_file`].
+    pub(super) fn add_file(
+        &mut self,
+        file: &AnalysisFile,
+        respondents: &Table,
+        plan: &Plan,
+        reduced: &SafeMicrodata,
+        named: &str,
+        rules: &Rules,
+    ) -> anyhow::Result<()> {
+        let wave = self.wave(file)?;
+        let snapshot = wave.snapshot(file)?;
+        Ok(disclosure::add_file(&mut wave.log, &snapshot, respondents, plan, reduced, named, rules)?)
     }
 
     fn wave(&mut self, file: &AnalysisFile) -> anyhow::Result<&mut Wave> {

@@ -10,8 +10,8 @@ use indexmap::IndexSet;
 use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOptions, Variable};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-/// Sets of one program, the target's nearest; those beyond are taken for known. More where fewer have no answer.
-const NEAR: [usize; 2] = [60, 240];
+/// Sets of one program, the target's nearest; those beyond are taken for known.
+const NEAR: usize = 240;
 /// Sets of the first, smaller one, all of them hidden.
 const FEW: usize = 40;
 /// Differences up to this many respondents are looked at.
@@ -37,6 +37,8 @@ pub(super) struct Set {
     frames: BTreeMap<usize, BTreeSet<usize>>,
     /// What a sum left over, or two bases of one domain.
     unanswered: bool,
+    /// Can be counted in a file of microdata, whose keys are left out in some rows.
+    of_file: bool,
 }
 
 impl Set {
@@ -112,6 +114,7 @@ impl<'a> Differences<'a> {
                     means_of: BTreeSet::new(),
                     frames: BTreeMap::new(),
                     unanswered: false,
+                    of_file: false,
                 });
                 self.sets.len() - 1
             }
@@ -130,6 +133,14 @@ impl<'a> Differences<'a> {
             }
         }
         Some(at)
+    }
+
+    /// Takes who can be counted in a file for known.
+    pub fn release_file(&mut self, members: Respondents) {
+        if let Some(set) = self.insert(members, None) {
+            self.sets[set].of_file |= self.sets[set].domains.is_empty();
+            self.sets[set].released = true;
+        }
     }
 
     fn number_of(&mut self, part: Part) -> usize {
@@ -233,7 +244,10 @@ impl<'a> Differences<'a> {
             others.is_some_and(|others| questions.len() > 1 || others.len() > 1 || questions != others)
         });
         // And of two sets who did not answer, those who answered one question more.
-        let unanswered = unanswered || [small, large].iter().all(|set| self.is_unanswered(*set));
+        // So is it with those whose key was left out in a file.
+        let unanswered = unanswered
+            || self.sets[small].of_file
+            || [small, large].iter().all(|set| self.is_unanswered(*set));
         let rest = self.insert(rest, None)?;
         self.sets[rest].unanswered |= unanswered;
         self.part(large, &[small, rest]);
@@ -270,8 +284,7 @@ impl<'a> Differences<'a> {
         }
         // Most counts are safe among a few hidden ones near them.
         let among_hidden = self.fill(target, &self.near(target, FEW, false));
-        among_hidden
-            .or_else(|| NEAR.iter().find_map(|near| self.fill(target, &self.near(target, *near, true))))
+        among_hidden.or_else(|| self.fill(target, &self.near(target, NEAR, true)))
     }
 
     /// A hidden set that stands in one sum alone: whatever its number is, nothing else changes with it.
@@ -307,8 +320,7 @@ impl<'a> Differences<'a> {
         for set in near {
             let known = self.sets[*set].telling > 0;
             let n = self.sets[*set].n as f64;
-            // Larger sets are read by more people.
-            let price = if known { 1.0 + n.sqrt() } else { 0.0 };
+            let price = if known { 1.0 + n.ln_1p() } else { 0.0 };
             let free = !known || *set == target;
             let [up, down] = [0, 1].map(|_| Change {
                 rise: problem.add_var(price, (if free { -n } else { 0.0 }, f64::INFINITY)),

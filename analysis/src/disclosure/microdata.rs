@@ -8,6 +8,7 @@
 
 use super::Rules;
 use super::risk::{Class, Diversity, FileRisk};
+use crate::export::records::Released;
 use crate::table::{Column, MISSING, Table, TableError, number_text};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,26 @@ pub struct MicrodataPlan {
     pub left_out: f64,
 }
 
+impl MicrodataPlan {
+    /// With the strictest limits, nothing but keys, and no strata.
+    pub fn new(keys: Vec<Variable>, weight: &str, cluster: &str, weight_cells: Vec<String>) -> Self {
+        Self {
+            keys,
+            sensitive: Vec::new(),
+            others: Vec::new(),
+            weight: weight.to_owned(),
+            cluster: cluster.to_owned(),
+            strata: Vec::new(),
+            weight_cells,
+            k: ten(),
+            distinct: two(),
+            entropy: some_entropy(),
+            risk: five_percent(),
+            left_out: five_percent(),
+        }
+    }
+}
+
 fn ten() -> usize {
     10
 }
@@ -96,6 +117,8 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SafeMicrodata {
     table: Table,
+    /// Released keys by row of the data, for the log of releases; never in a file.
+    keys: Vec<Vec<Option<String>>>,
 }
 
 impl SafeMicrodata {
@@ -103,6 +126,19 @@ impl SafeMicrodata {
     /// `weight`.
     pub fn to_table(&self) -> Table {
         self.table.clone()
+    }
+
+    /// The released keys of a row of the data.
+    pub(super) fn keys_of(&self, row: usize) -> Vec<Option<String>> {
+        self.keys.iter().map(|key| key[row].clone()).collect()
+    }
+}
+
+impl crate::export::records::sealed::Released for SafeMicrodata {}
+
+impl Released for SafeMicrodata {
+    fn rows(&self) -> Table {
+        self.to_table()
     }
 }
 
@@ -184,7 +220,8 @@ pub fn microdata(data: &Table, plan: &MicrodataPlan) -> Result<(SafeMicrodata, R
         diversity,
         weights: file.weight_report(&weights),
     };
-    Ok((SafeMicrodata { table: file.table(&weights)? }, report))
+    let keys = file.keys.iter().map(|key| key.values.clone()).collect();
+    Ok((SafeMicrodata { table: file.table(&weights)?, keys }, report))
 }
 
 fn check(plan: &MicrodataPlan) -> Result<(), MicrodataError> {

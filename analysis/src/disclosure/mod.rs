@@ -26,6 +26,7 @@ mod neighbourhood;
 mod protection;
 mod questions;
 mod release_log;
+mod released_files;
 mod releases;
 mod risk;
 mod rounding;
@@ -50,6 +51,7 @@ pub use protection::{
     protect,
 };
 pub use release_log::{ReleaseError, ReleaseLog, Snapshot};
+pub use released_files::add_file;
 pub use releases::gate_with;
 pub use risk::{Diversity, FileRisk, individual_risk};
 pub use rules::Rules;

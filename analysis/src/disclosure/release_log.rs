@@ -7,7 +7,7 @@ use crate::estimation::EstimationError;
 use crate::table::Types;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The data that figures come from.
 #[derive(Clone, Debug)]
@@ -31,6 +31,38 @@ pub struct ReleaseLog {
 pub(super) enum Line {
     Snapshot(Taken),
     Release(Release),
+    File(ReleasedFile),
+}
+
+/// Reduced microdata that are out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ReleasedFile {
+    pub snapshot: String,
+    pub date: String,
+    /// SHA-256 of the plan.
+    pub plan: String,
+    /// Values of the released keys by respondent's mark.
+    pub keys: BTreeMap<String, Vec<Option<String>>>,
+}
+
+impl ReleasedFile {
+    /// Marks of the respondents that can be counted in the file: by the values of up to three keys, and of all.
+    pub fn margins(&self) -> BTreeSet<Vec<&str>> {
+        let keys = self.keys.values().next().map_or(0, Vec::len).min(16);
+        let mut found = BTreeSet::new();
+        for chosen in 1_u32..1 << keys {
+            if chosen.count_ones() > 3 && chosen.count_ones() as usize != keys {
+                continue;
+            }
+            let mut cells: BTreeMap<Vec<&Option<String>>, Vec<&str>> = BTreeMap::new();
+            for (mark, values) in &self.keys {
+                let chosen = values.iter().enumerate().filter(|(at, _)| (chosen >> at) & 1 == 1);
+                cells.entry(chosen.map(|(_, value)| value).collect()).or_default().push(mark);
+            }
+            found.extend(cells.into_values());
+        }
+        found
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,6 +137,11 @@ pub enum ReleaseError {
         #[source]
         source: Box<EstimationError>,
     },
+    #[error(
+        "the file would tell {counts} numbers of respondents that earlier releases hid; give coarser steps or fewer keys, \
+         or release it before the tables"
+    )]
+    File { counts: usize },
     #[error("the log of releases, line {line}: {reason}; put back the log as it was written")]
     Log { line: usize, reason: String },
 }
@@ -153,14 +190,21 @@ impl ReleaseLog {
     pub(super) fn releases(&self) -> impl Iterator<Item = &Release> {
         self.lines.iter().filter_map(|line| match line {
             Line::Release(release) => Some(release),
-            Line::Snapshot(_) => None,
+            Line::Snapshot(_) | Line::File(_) => None,
+        })
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = &ReleasedFile> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::File(file) => Some(file),
+            Line::Snapshot(_) | Line::Release(_) => None,
         })
     }
 
     pub(super) fn snapshots(&self) -> impl Iterator<Item = &Taken> {
         self.lines.iter().filter_map(|line| match line {
             Line::Snapshot(taken) => Some(taken),
-            Line::Release(_) => None,
+            Line::Release(_) | Line::File(_) => None,
         })
     }
 

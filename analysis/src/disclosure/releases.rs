@@ -46,44 +46,13 @@ pub fn gate_with(
     rows: &[Row],
     rules: &Rules,
 ) -> Result<Vec<SafeRow>, ReleaseError> {
-    if !plan.waves.is_empty() {
-        return Err(ReleaseError::Waves);
-    }
-    if snapshot.interviews.len() != data.height() {
-        let (interviews, rows) = (snapshot.interviews.len(), data.height());
-        return Err(ReleaseError::Rows { snapshot: snapshot.id.clone(), interviews, rows });
-    }
+    let counted = Counted::of(snapshot, data, plan, rules)?;
     let taken = log.admit(snapshot)?;
-    let plan = plan.with_indices()?;
-    let rules = rules.clone().tightened();
-    let safe = gate(rows, &rules)?;
-    let weights = weights(data, &plan)?;
-    let respond = Respondents::of(data.height(), |row| weights[row] > 0.0);
-    let answers = Answers::of(data, &plan.types, &plan.derive, &respond)?;
-    let mut clusters: BTreeMap<&str, usize> = BTreeMap::new();
-    let cluster_of: Vec<usize> = snapshot
-        .interviews
-        .iter()
-        .map(|interview| {
-            let next = clusters.len();
-            *clusters.entry(&interview.cluster).or_insert(next)
-        })
-        .collect();
-    let limits = Limits { count: rules.min_count, clusters: rules.min_clusters, base: rules.min_base };
-    let mut search = Search {
-        log,
-        snapshot,
-        known: Differences::new(&cluster_of, limits),
-        sources: vec![Source::default()],
-        placed: HashMap::new(),
-        parted: HashSet::new(),
-        figures: Vec::with_capacity(rows.len()),
-        contrasts: Vec::new(),
-        released: BTreeMap::new(),
-        equal_weights: are_equal(&weights),
-    };
-    search.take_rows(rows, &safe, &plan, &rules, &answers)?;
-    search.take_log(data, &plan, &respond)?;
+    let Counted { plan, rules, .. } = &counted;
+    let safe = gate(rows, rules)?;
+    let mut search = counted.search(log, snapshot);
+    search.take_rows(rows, &safe, plan, rules, &counted.answers)?;
+    search.take_log(data, plan, &counted.respond)?;
     search.hold_back();
     let figures = std::mem::take(&mut search.figures);
     // What went out like this before stands in the log already.
@@ -110,6 +79,65 @@ pub fn gate_with(
             Went::Hidden => safe.with(|_| Figure::hidden()),
         })
         .collect())
+}
+
+/// The data of a snapshot with what is needed to count in them.
+pub(super) struct Counted {
+    pub plan: Plan,
+    pub rules: Rules,
+    /// With a weight.
+    pub respond: Respondents,
+    pub answers: Answers,
+    cluster_of: Vec<usize>,
+    equal_weights: bool,
+}
+
+impl Counted {
+    pub fn of(snapshot: &Snapshot, data: &Table, plan: &Plan, rules: &Rules) -> Result<Self, ReleaseError> {
+        if !plan.waves.is_empty() {
+            return Err(ReleaseError::Waves);
+        }
+        if snapshot.interviews.len() != data.height() {
+            let (interviews, rows) = (snapshot.interviews.len(), data.height());
+            return Err(ReleaseError::Rows { snapshot: snapshot.id.clone(), interviews, rows });
+        }
+        let plan = plan.with_indices()?.into_owned();
+        let weights = weights(data, &plan)?;
+        let respond = Respondents::of(data.height(), |row| weights[row] > 0.0);
+        let answers = Answers::of(data, &plan.types, &plan.derive, &respond)?;
+        let mut clusters: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut cluster_of = Vec::with_capacity(snapshot.interviews.len());
+        for interview in &snapshot.interviews {
+            let next = clusters.len();
+            cluster_of.push(*clusters.entry(&interview.cluster).or_insert(next));
+        }
+        Ok(Self {
+            plan,
+            rules: rules.clone().tightened(),
+            respond,
+            answers,
+            cluster_of,
+            equal_weights: are_equal(&weights),
+        })
+    }
+
+    pub fn search<'a>(&'a self, log: &'a ReleaseLog, snapshot: &'a Snapshot) -> Search<'a> {
+        let Rules { min_count, min_clusters, min_base, .. } = self.rules;
+        let limits = Limits { count: min_count, clusters: min_clusters, base: min_base };
+        Search {
+            log,
+            snapshot,
+            known: Differences::new(&self.cluster_of, limits),
+            sources: vec![Source::default()],
+            placed: HashMap::new(),
+            parted: HashSet::new(),
+            hidden_before: BTreeMap::new(),
+            figures: Vec::new(),
+            contrasts: Vec::new(),
+            released: BTreeMap::new(),
+            equal_weights: self.equal_weights,
+        }
+    }
 }
 
 fn weights(data: &Table, plan: &Plan) -> Result<Vec<f64>, EstimationError> {
@@ -176,16 +204,18 @@ enum Along {
     Condition(String),
 }
 
-struct Search<'a> {
+pub(super) struct Search<'a> {
     log: &'a ReleaseLog,
     snapshot: &'a Snapshot,
-    known: Differences<'a>,
+    pub known: Differences<'a>,
     /// Earlier snapshots are few; today's data come first.
     sources: Vec<Source>,
     /// By source and domain.
     placed: HashMap<(usize, Domain), Option<usize>>,
     /// Wholes that were parted, by the column or answer that parts them.
     parted: HashSet<(usize, Domain, Along)>,
+    /// Sets that the log hides, and how.
+    hidden_before: BTreeMap<usize, Went>,
     figures: Vec<Outgoing>,
     /// Contrasts among them, each with the figures that it compares.
     contrasts: Vec<(usize, Vec<usize>)>,
@@ -197,7 +227,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Finds whom every row counts, and hides what today's rows alone decide.
-    fn take_rows(
+    pub fn take_rows(
         &mut self,
         rows: &[Row],
         safe: &[SafeRow],
@@ -273,11 +303,15 @@ impl Search<'_> {
     }
 
     /// Puts in what is out: the numbers told, and the domains that were hidden.
-    fn take_log(&mut self, data: &Table, today: &Plan, respond: &Respondents) -> Result<(), ReleaseError> {
+    pub fn take_log(
+        &mut self,
+        data: &Table,
+        today: &Plan,
+        respond: &Respondents,
+    ) -> Result<(), ReleaseError> {
         let log = self.log;
         let mut definitions: Vec<Definitions> = vec![(today.types.clone(), today.derive.clone())];
         let mut answers_of: BTreeMap<usize, Answers> = BTreeMap::new();
-        let mut hidden_before: BTreeMap<usize, Went> = BTreeMap::new();
         for release in log.releases() {
             let unknown = |source: EstimationError| ReleaseError::Unknown {
                 date: release.date.clone(),
@@ -326,10 +360,10 @@ impl Search<'_> {
                         Went::Shown if gone == 0 => self.known.sets[here].released = true,
                         Went::Shown if gone >= self.known.limits.count => {}
                         Went::Shown | Went::Hidden => {
-                            hidden_before.insert(here, Went::Hidden);
+                            self.hidden_before.insert(here, Went::Hidden);
                         }
                         Went::WithoutBase => {
-                            hidden_before.entry(here).or_insert(Went::WithoutBase);
+                            self.hidden_before.entry(here).or_insert(Went::WithoutBase);
                         }
                     }
                     if gone > 0 && gone < self.known.limits.count {
@@ -338,6 +372,7 @@ impl Search<'_> {
                 }
             }
         }
+        self.take_files();
         // A number that was hidden is not given now, under whatever name.
         for figure in self.figures.iter_mut().filter(|f| !f.settled && f.went == Went::Shown) {
             let untold = |set: &&usize| !self.known.sets[**set].released;
@@ -345,7 +380,7 @@ impl Search<'_> {
                 .tells
                 .iter()
                 .filter(untold)
-                .filter_map(|set| hidden_before.get(set))
+                .filter_map(|set| self.hidden_before.get(set))
                 .copied()
                 .collect();
             if !before.is_empty() {
@@ -355,6 +390,39 @@ impl Search<'_> {
         }
         self.tie_releases();
         Ok(())
+    }
+
+    /// Who can be counted in files of microdata.
+    fn take_files(&mut self) {
+        let interviews = &self.snapshot.interviews;
+        for file in self.log.files() {
+            let rows: HashMap<&str, usize> =
+                interviews.iter().enumerate().map(|(row, interview)| (interview.id.as_str(), row)).collect();
+            for margin in file.margins() {
+                let inside: HashSet<usize> =
+                    margin.iter().filter_map(|mark| rows.get(mark).copied()).collect();
+                self.known.release_file(Respondents::of(interviews.len(), |row| inside.contains(&row)));
+            }
+        }
+    }
+
+    /// Sets whose numbers the log hides, and which are known or can be bounded all the same.
+    pub fn told(&mut self) -> BTreeSet<Respondents> {
+        self.known.subtract_known();
+        let hidden: Vec<usize> = self
+            .hidden_before
+            .iter()
+            .filter(|(_, went)| **went == Went::Hidden)
+            .map(|(set, _)| *set)
+            .collect();
+        let mut told = BTreeSet::new();
+        for set in hidden {
+            self.known.enclose(set);
+            if self.known.sets[set].released || self.known.cover(set).is_none() {
+                told.insert(self.known.sets[set].members.clone());
+            }
+        }
+        told
     }
 
     /// Of a domain that lost a few respondents since it was released, nothing new is told.

@@ -333,6 +333,41 @@ impl<'a> Input<'a> {
     }
 }
 
+/// A wave as its figures are made, for other outputs than reports.
+pub(super) struct Wave<'a> {
+    input: Input<'a>,
+    /// All that the report derives, with the wave's design.
+    pub plan: estimation::Plan,
+    pub rules: Rules,
+}
+
+impl<'a> Wave<'a> {
+    pub(super) fn of(file: &'a AnalysisFile) -> anyhow::Result<Self> {
+        let input = Input::of(file, &file.template)?;
+        let plan = full_plan(&input)?;
+        let rules = rules(&input, &plan);
+        let plan = input.weighted.plan(&plan)?;
+        Ok(Self { input, plan, rules })
+    }
+
+    pub(super) fn codebook(&self) -> &Codebook {
+        &self.input.codebook
+    }
+
+    /// The weighted respondents as they are.
+    pub(super) fn table(&self) -> &Table {
+        &self.input.weighted.respondents
+    }
+
+    /// The weighted respondents with what the plan derives.
+    pub(super) fn respondents(&self) -> anyhow::Result<Table> {
+        let mut table = self.table().clone();
+        table.declare(&self.plan.types)?;
+        analysis::sql::derive(&mut table, &self.plan.derive, &self.plan.types)?;
+        Ok(table)
+    }
+}
+
 /// What the gate let through of one wave.
 struct Figures {
     results: Results,
