@@ -9,14 +9,16 @@ use super::counts::{Columns, Counts, Tree};
 use super::earlier::Released;
 use super::protection::{ProtectError, ProtectionPlan};
 use super::unsafe_counts::unsafe_counts;
-use super::worlds::{Changes, People, Target};
+use super::worlds::{Changes, Moving, People, Target, reach};
 use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use surveys::chance::Chance;
 
 /// Codes a column that the programs move, one after the other.
 const BREADTHS: [usize; 3] = [1, 2, 4];
-/// How often one count is rounded anew.
+/// Draws that are tried before the tables are refused.
+const ATTEMPTS: usize = 4;
+/// How often one count is rounded anew in one of them.
 const MOST_TURNS: usize = 4;
 const TOLERANCE: f64 = 1e-6;
 
@@ -27,8 +29,8 @@ pub(super) struct Rounding<'a> {
     base: usize,
     /// By cell of a table.
     published: BTreeMap<usize, usize>,
-    /// Published by an earlier answer.
-    fixed: BTreeSet<usize>,
+    /// Told by an earlier answer.
+    fixed: BTreeMap<usize, usize>,
     targets: BTreeMap<usize, Target>,
     /// Counts that hiding would hide.
     must_be_open: BTreeSet<usize>,
@@ -55,40 +57,38 @@ pub(super) fn round(
     let tables: Vec<Vec<String>> = plan.tables.iter().map(|t| t.by.clone()).collect();
     let people = People::of(&tables, counts, data, trees)?;
     let base = plan.base.unwrap_or(plan.threshold);
-    let mut published = BTreeMap::new();
-    for cell in counts.tables.iter().flatten() {
-        if let Some((key, count)) = counts.cells.get_index(*cell) {
-            let label = format!("rounding\n{seed}\n{}\n{key:?}", count.n);
-            published.insert(*cell, draw(count.n, base, &mut Chance::new(0, &label)));
-        }
-    }
-    let mut fixed = BTreeSet::new();
+    let mut fixed = BTreeMap::new();
     for answer in released {
         for (key, n) in answer.shown() {
             let Some(cell) = counts.cells.get_index_of(&key) else { continue };
             let is_possible = n % base == 0 && counts.cells[cell].n.abs_diff(n) <= base;
-            if !is_possible || (fixed.contains(&cell) && published.get(&cell) != Some(&n)) {
+            if !is_possible || fixed.insert(cell, n).is_some_and(|before| before != n) {
                 return Err(ProtectError::OtherRounding { file: answer.file().to_owned() });
             }
-            published.insert(cell, n);
-            fixed.insert(cell);
         }
     }
     let is_unsafe = unsafe_counts(counts, plan, &[]);
     let mut rounding = Rounding {
         targets: people.targets(),
-        must_be_open: published.keys().copied().filter(|cell| is_unsafe[*cell]).collect(),
+        must_be_open: counts.tables.iter().flatten().copied().filter(|cell| is_unsafe[*cell]).collect(),
+        published: BTreeMap::new(),
         fillings: Vec::new(),
         found: BTreeMap::new(),
         plan,
         counts,
         people,
         base,
-        published,
         fixed,
     };
-    rounding.repair()?;
-    Ok(rounding.published)
+    let mut attempt = 1;
+    loop {
+        rounding.draw(seed, attempt);
+        match rounding.repair() {
+            Ok(()) => return Ok(rounding.published),
+            Err(error) if attempt == ATTEMPTS => return Err(error),
+            Err(_) => attempt += 1,
+        }
+    }
 }
 
 /// Up or down with the probabilities that leave the expectation as it is; one multiple of the base in `base` goes up
@@ -114,6 +114,19 @@ fn stands_for(published: usize, base: usize) -> (f64, f64) {
 }
 
 impl Rounding<'_> {
+    /// Rounds every cell of the tables by chance; a cell that an earlier answer told stays as it was.
+    fn draw(&mut self, seed: &str, attempt: usize) {
+        self.fillings.clear();
+        self.found.clear();
+        for cell in self.counts.tables.iter().flatten() {
+            if let Some((key, count)) = self.counts.cells.get_index(*cell) {
+                let label = format!("rounding {attempt}\n{seed}\n{}\n{key:?}", count.n);
+                self.published.insert(*cell, draw(count.n, self.base, &mut Chance::new(0, &label)));
+            }
+        }
+        self.published.extend(&self.fixed);
+    }
+
     /// Rounds anew what could be bounded, until nothing can.
     fn repair(&mut self) -> Result<(), ProtectError> {
         let mut waiting: Vec<usize> = self.must_be_open.iter().copied().collect();
@@ -187,18 +200,24 @@ impl Rounding<'_> {
     /// True where the published counts leave the cell open, known or found now.
     fn is_open(&mut self, cell: usize) -> bool {
         for breadth in BREADTHS {
+            if self.is_wide(cell) {
+                return true;
+            }
+            let Some(moving) = self.moving(cell, breadth) else { return false };
             for sign in [-1.0, 1.0] {
+                if let Some(changes) = reach(&moving, sign, &|c| self.room(c)) {
+                    self.note(changes);
+                }
                 if self.is_wide(cell) {
                     return true;
-                }
-                let Some(target) = self.targets.get(&cell) else { return false };
-                let changes = self.people.reach(target, sign, breadth, &|c| self.room(c));
-                if let Some(changes) = changes {
-                    self.note(changes);
                 }
             }
         }
         self.is_wide(cell)
+    }
+
+    fn moving(&self, cell: usize, breadth: usize) -> Option<Vec<Moving>> {
+        self.targets.get(&cell).map(|target| self.people.moving(target, breadth))
     }
 
     /// Keeps a filling, and for every cell where it is the widest so far.
@@ -251,18 +270,18 @@ impl Rounding<'_> {
     /// Those that may still turn are let go as far as any of their multiples allows; the two fillings found so say
     /// which multiples they need.
     fn turn(&self, cell: usize, turned: &BTreeMap<usize, usize>) -> Option<BTreeMap<usize, usize>> {
-        let target = self.targets.get(&cell)?;
         let may_turn =
-            |c: usize| !self.fixed.contains(&c) && turned.get(&c).is_none_or(|times| *times < MOST_TURNS);
+            |c: usize| !self.fixed.contains_key(&c) && turned.get(&c).is_none_or(|times| *times < MOST_TURNS);
         for breadth in BREADTHS {
+            let moving = self.moving(cell, breadth)?;
             for first in [-1.0, 1.0] {
                 let loose =
                     |c: usize, also: f64| if may_turn(c) { self.any_room(c, also) } else { self.room(c) };
-                let Some(one) = self.people.reach(target, first, breadth, &|c| loose(c, 0.0)) else {
+                let Some(one) = reach(&moving, first, &|c| loose(c, 0.0)) else {
                     continue;
                 };
                 let at = |changes: &Changes, c: usize| changes.get(&c).copied().unwrap_or(0.0);
-                let other = self.people.reach(target, -first, breadth, &|c| loose(c, at(&one, c)));
+                let other = reach(&moving, -first, &|c| loose(c, at(&one, c)));
                 let Some(other) = other else { continue };
                 if !self.is_enough((at(&one, cell) - at(&other, cell)).abs()) {
                     continue;

@@ -178,48 +178,68 @@ impl People {
         found.into_iter().collect()
     }
 
-    /// The filling in which the target is most (`sign` 1) or least (−1), as its changes by cell, when some profiles
-    /// around it move. `room`: how far each published cell can fall (≤ 0) and rise (≥ 0).
-    pub fn reach(
-        &self,
-        target: &Target,
-        sign: f64,
-        breadth: usize,
-        room: &dyn Fn(usize) -> (f64, f64),
-    ) -> Option<Changes> {
-        let mut problem = Problem::new(OptimizationDirection::Maximize);
-        let mut terms: BTreeMap<usize, Vec<(Variable, f64)>> = BTreeMap::new();
-        let mut moving = Vec::new();
-        for profile in self.profiles(target, breadth) {
-            let people = self.counts.get(&profile).copied().unwrap_or(0) as f64;
-            let gain = if self.is_inside(target, &profile) { sign } else { 0.0 };
-            let variable = problem.add_var(gain, (-people, f64::INFINITY));
-            let cells = self.cells_of(&profile);
-            for cell in &cells {
-                terms.entry(*cell).or_default().push((variable, 1.0));
-            }
-            moving.push((variable, people, cells));
-        }
-        for (cell, mut terms) in terms {
-            let (fall, rise) = room(cell);
-            terms.push((problem.add_var(0.0, (fall, rise)), -1.0));
-            problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
-        }
-        let mut options = SolveOptions::default();
-        options.presolve = false;
-        let solution = problem.solve_with(options).ok()?.into_solution().ok()?;
-        let mut changes = Changes::new();
-        for (variable, people, cells) in moving {
-            // The solver is not taken at its word: nobody leaves who is not there.
-            let by = solution.var_value(variable).max(-people);
-            if by.abs() > 1e-7 {
-                cells.into_iter().for_each(|cell| *changes.entry(cell).or_default() += by);
-            }
-        }
-        let fits = |(cell, by): (&usize, &f64)| {
-            let (fall, rise) = room(*cell);
-            *by >= fall - 1e-6 && *by <= rise + 1e-6
+    /// What may move so that the target does; `breadth` says how many codes a column.
+    pub fn moving(&self, target: &Target, breadth: usize) -> Vec<Moving> {
+        let of = |profile: Profile| Moving {
+            people: self.counts.get(&profile).copied().unwrap_or(0) as f64,
+            cells: self.cells_of(&profile),
+            is_inside: self.is_inside(target, &profile),
         };
-        changes.iter().all(fits).then_some(changes)
+        self.profiles(target, breadth).into_iter().map(of).collect()
     }
+}
+
+/// A profile that may win and lose respondents.
+pub(super) struct Moving {
+    people: f64,
+    cells: BTreeSet<usize>,
+    /// Counts in the target.
+    is_inside: bool,
+}
+
+/// The filling in which the target of `moving` is most (`sign` 1) or least (−1), as its changes by cell. `room`: how
+/// far each published cell can fall (≤ 0) and rise (≥ 0).
+pub(super) fn reach(moving: &[Moving], sign: f64, room: &dyn Fn(usize) -> (f64, f64)) -> Option<Changes> {
+    let mut problem = Problem::new(OptimizationDirection::Maximize);
+    let mut terms: BTreeMap<usize, (Vec<(Variable, f64)>, f64)> = BTreeMap::new();
+    let mut variables = Vec::new();
+    for Moving { people, cells, is_inside } in moving {
+        let gain = if *is_inside { sign } else { 0.0 };
+        // Coming and going apart, so that the solver starts from the truth, which fits.
+        let comes = problem.add_var(gain, (0.0, f64::INFINITY));
+        let goes = (*people > 0.0).then(|| problem.add_var(-gain, (0.0, *people)));
+        for cell in cells {
+            let (sum, can_go) = terms.entry(*cell).or_default();
+            sum.push((comes, 1.0));
+            sum.extend(goes.map(|goes| (goes, -1.0)));
+            *can_go += people;
+        }
+        variables.push((comes, goes));
+    }
+    for (cell, (sum, can_go)) in terms {
+        let (fall, rise) = room(cell);
+        if can_go > -fall {
+            problem.add_constraint(sum.as_slice(), ComparisonOp::Ge, fall);
+        }
+        if rise.is_finite() {
+            problem.add_constraint(sum, ComparisonOp::Le, rise);
+        }
+    }
+    let mut options = SolveOptions::default();
+    options.presolve = false;
+    let solution = problem.solve_with(options).ok()?.into_solution().ok()?;
+    let mut changes = Changes::new();
+    for ((comes, goes), Moving { people, cells, .. }) in variables.into_iter().zip(moving) {
+        // The solver is not taken at its word: nobody leaves who is not there.
+        let by = solution.var_value(comes) - goes.map_or(0.0, |goes| solution.var_value(goes));
+        let by = by.max(-people);
+        if by.abs() > 1e-7 {
+            cells.iter().for_each(|cell| *changes.entry(*cell).or_default() += by);
+        }
+    }
+    let fits = |(cell, by): (&usize, &f64)| {
+        let (fall, rise) = room(*cell);
+        *by >= fall - 1e-6 && *by <= rise + 1e-6
+    };
+    changes.iter().all(fits).then_some(changes)
 }

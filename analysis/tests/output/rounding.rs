@@ -60,14 +60,17 @@ fn rounding(plan: &Value) -> Value {
     plan
 }
 
-/// Both releases of a set, the second with the first as `released`.
+/// Both releases of a set, the second with the first as `released`. A release that cannot be rounded is not published.
 fn publish(set: &TableSet, name: &str) -> Vec<Protected> {
     let name = format!("{name}-{}", set.seed);
     let first = run(&name, &set.files, &rounding(&set.first)).expect("can be rounded");
     let mut files = set.files.clone();
     files.push(("first.json".to_owned(), serde_json::to_string(&first).expect("JSON")));
-    let second = run(&name, &files, &rounding(&set.second)).expect("can be rounded");
-    vec![first, second]
+    match run(&name, &files, &rounding(&set.second)) {
+        Ok(second) => vec![first, second],
+        Err(ProtectError::NotRounded { .. }) => vec![first],
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// The sums of all tables along every column: total and parts.
@@ -131,7 +134,7 @@ fn a_count_and_its_only_margin_are_never_rounded_apart() {
 #[test]
 fn every_count_is_a_multiple_within_one_base_and_nobody_stays_nobody() {
     let mut zeros = 0;
-    for set in TableSet::spread(6, 90, 300) {
+    for set in TableSet::spread(4, 90, 250) {
         let truth = set.counts();
         for answer in publish(&set, "law") {
             assert_eq!(answer.base(), Some(10));
@@ -166,8 +169,9 @@ fn rounding_leaves_the_expected_count_as_it_is() {
 #[test]
 fn no_count_that_hiding_would_hide_can_be_bounded_in_linked_tables_and_an_earlier_release() {
     let (mut attacked, mut narrowest) = (0, f64::INFINITY);
-    for set in TableSet::spread(6, 90, 250) {
+    for set in TableSet::spread(4, 90, 200) {
         let answers = publish(&set, "attack");
+        assert_eq!(answers.len(), 2, "set {}", set.seed);
         let published: BTreeMap<Key, usize> = answers.iter().flat_map(cells).collect();
         let sums = sums(&answers, &set);
         let truth = set.counts();
@@ -179,7 +183,7 @@ fn no_count_that_hiding_would_hide_can_be_bounded_in_linked_tables_and_an_earlie
             attacked += 1;
         }
     }
-    assert!(attacked > 200, "only {attacked} attacked");
+    assert!(attacked > 100, "only {attacked} attacked");
     assert!(narrowest < 11.0, "{narrowest}: the bound is not tight, so the attack may be weak");
 }
 
@@ -198,6 +202,7 @@ fn the_same_seed_rounds_alike_and_another_seed_does_not() {
 fn what_an_earlier_answer_rounded_stays_as_it_was() {
     for seed in 0..4 {
         let answers = publish(&TableSet::new(seed, 150), "again");
+        assert_eq!(answers.len(), 2, "seed {seed}");
         let today = cells(&answers[1]);
         let mut shared = 0;
         for (key, rounded) in cells(&answers[0]) {
@@ -267,7 +272,7 @@ fn earlier_answers_that_were_not_rounded_alike_are_refused() {
 /// The attacker of `reference/attack/bounds.py` with HiGHS on rounded tables.
 #[test]
 #[ignore = "takes minutes; needs Python with HiGHS, which ./dev test --all installs"]
-fn a_solver_from_elsewhere_bounds_no_rounded_count_of_a_hundred_sets_up_to_5000_cells() {
+fn a_solver_from_elsewhere_bounds_no_rounded_count_of_fifty_sets_up_to_2000_cells() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/attack/bounds.py");
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../python/bin/python");
     let mut attacker = Command::new(python)
@@ -278,8 +283,10 @@ fn a_solver_from_elsewhere_bounds_no_rounded_count_of_a_hundred_sets_up_to_5000_
         .expect("the attacker starts");
     let mut to_attacker = attacker.stdin.take().expect("piped");
     let reader = std::thread::spawn(move || attacker.wait_with_output());
-    for set in TableSet::spread(100, 300, 5_000) {
+    let mut published = 0;
+    for set in TableSet::spread(50, 300, 2_000) {
         let answers = publish(&set, "large");
+        published += answers.len();
         let truth = set.counts();
         let is_small = |key: &&Key| truth.get(*key).is_some_and(|(n, clusters)| *n < 10 || *clusters < 3);
         let keys: BTreeSet<Key> = answers.iter().flat_map(|a| cells(a).into_keys()).collect();
@@ -294,7 +301,8 @@ fn a_solver_from_elsewhere_bounds_no_rounded_count_of_a_hundred_sets_up_to_5000_
     let told = String::from_utf8(told.stdout).expect("text");
     let results: Vec<Value> = told.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     let sum = |name: &str| results.iter().filter_map(|r| r[name].as_u64()).sum::<u64>();
-    assert_eq!(results.len(), 100);
+    assert_eq!(results.len(), 50);
+    assert!(published >= 95, "{published} of 100 releases");
     assert_eq!(sum("bounded"), 0, "{told}");
-    assert!(sum("hidden") > 10_000, "{} attacked", sum("hidden"));
+    assert!(sum("hidden") > 5_000, "{} attacked", sum("hidden"));
 }
