@@ -12,6 +12,7 @@ use crate::intake::{IntakeError, Receiver};
 mod documents;
 mod entity_lists;
 mod forms;
+mod parts;
 mod qr;
 mod submissions;
 
@@ -61,6 +62,15 @@ pub enum Failure {
     NoXml,
     #[error("{}", explain(.0))]
     Intake(#[from] IntakeError),
+}
+
+impl From<parts::Unreadable> for Failure {
+    fn from(unreadable: parts::Unreadable) -> Self {
+        match unreadable {
+            parts::Unreadable::NoXml => Self::NoXml,
+            broken => Self::Multipart(broken.to_string()),
+        }
+    }
 }
 
 fn explain(error: &IntakeError) -> String {
