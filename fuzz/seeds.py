@@ -29,6 +29,33 @@ for number, form in enumerate(forms):
         put("submission", f"form-{number}", form["form"] + "\0<data id='form'><a>1</a><meta><instanceID>uuid:1</instanceID></meta></data>")
 for path in sorted((HERE / "seeds").glob("submission-*.xml")):
     put("submission", path.stem, b"\0" + path.read_bytes())
+def part(name, content, more=""):
+    content = content if isinstance(content, bytes) else content.encode()
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\nContent-Type: text/xml\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+instance = "<data id='form'><a>1</a><meta><audit>audit.csv</audit><instanceID>uuid:1</instanceID></meta></data>"
+encrypted = (
+    "<data id='form' encrypted='yes'><base64EncryptedKey>QQ==</base64EncryptedKey><meta><instanceID>uuid:1</instanceID></meta>"
+    "<media><file>1.jpg.enc</file></media><encryptedXmlFile>submission.xml.enc</encryptedXmlFile></data>"
+)
+xml = part("xml_submission_file", instance, '; filename="submission.xml"')
+bodies = {
+    "plain": xml,
+    "file": part("1.jpg", b"\xff\xd8\x00picture", '; filename="1.jpg"') + xml,
+    "audit": xml + part("audit.csv", "event,node,start,end\nquestion,/data/a,1,2\n", '; filename="audit.csv"'),
+    "incomplete": part("*isIncomplete*", "yes") + xml,
+    "encrypted": part("xml_submission_file", encrypted) + part("submission.xml.enc", b"\x01\x02"),
+    "twice": xml + xml,
+    "entity": part("xml_submission_file", "<!DOCTYPE d [<!ENTITY e 'x'>]><data id='form'><a>&e;</a></data>"),
+    "nameless": part("", "x") + xml,
+}
+for name, body in bodies.items():
+    put("request", name, b"\x40\0" + body + b"--b--\r\n")
+    put("request", name + "-cut", b"\x03\x07" + body[: len(body) * 2 // 3])
+for path in sorted((HERE / "seeds").glob("submission-*.xml")):
+    put("request", path.stem, b"\xff\0" + part("xml_submission_file", path.read_bytes()) + b"--b--\r\n")
 for path in sorted((SURVEYS / "tests" / "fuzz_found").glob("*.xls")):
     put("workbook", path.name, b"l" + path.read_bytes())
 workbook = SURVEYS / "instruments" / "2026" / "listing.xlsx"

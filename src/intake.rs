@@ -61,10 +61,19 @@ pub struct ReadForm {
 impl ReadForm {
     /// The answer to the first question of that name, as text; `None` where it was not asked or not answered.
     pub fn text(&self, submission: &Submission, name: &str) -> Option<String> {
-        submission::answers(&self.compiled, submission)
-            .into_iter()
-            .find(|answer| *self.compiled.items[answer.item].name == *name)
-            .and_then(|answer| text_of(answer.value))
+        self.texts(submission, &[name]).remove(name)
+    }
+
+    /// The same for several names; those without an answer are left out.
+    fn texts<'n>(&self, submission: &Submission, names: &[&'n str]) -> HashMap<&'n str, String> {
+        let mut first: HashMap<&str, Option<String>> = HashMap::new();
+        for answer in submission::answers(&self.compiled, submission) {
+            let known = names.iter().find(|name| ***name == *self.compiled.items[answer.item].name);
+            if let Some(name) = known {
+                first.entry(name).or_insert_with(|| text_of(answer.value));
+            }
+        }
+        first.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
     }
 }
 
@@ -613,7 +622,8 @@ impl Receiver {
         submission: &Submission,
         now: DateTime<Utc>,
     ) -> Result<(Option<CaseVisit>, Option<String>), IntakeError> {
-        let text = |name: &str| form.text(submission, name);
+        let told = form.texts(submission, &["village", "household", "attempt", "disposition"]);
+        let text = |name: &str| told.get(name).cloned();
         let (Some(village), Some(household)) =
             (text("village"), text("household").and_then(|h| h.parse().ok()))
         else {

@@ -201,7 +201,8 @@ fn reading(backend: &str, server: Option<&Server>, sizes: &Sizes) -> Result<(), 
     let (mut lines, mut at_half) = (0, None);
     let begun = Instant::now();
     get(process.address, &format!("{form}/submissions.csv"), &token, |piece| {
-        lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+        // Answers may hold line feeds; only the end of a line of CSV has a carriage return before it.
+        lines += piece.iter().filter(|byte| **byte == b'\r').count() as u64;
         if at_half.is_none() && lines > sizes.rows / 2 {
             at_half = process.memory().ok().map(|(peak, _)| peak);
         }

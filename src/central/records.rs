@@ -2,7 +2,7 @@
 //! then the answer half alone, under a random id, without times, device or sender, shuffled (protection.md rule 7).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use serde_json::json;
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
                 let found = self.receiver.field.read(|db| {
                     db.list_records(self.project.id, &self.form_id, after, Page { skip, top }, &self.key)
                 })?;
-                found.into_iter().filter_map(|record| self.as_sent(record).transpose()).collect()
+                self.as_sent(found)
             }
         }
     }
@@ -161,18 +161,40 @@ impl<'a> Reader<'a> {
         step: i64,
         mut visit: impl FnMut(Record) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
-        let (mut after, mut skip) = (after, skip);
-        loop {
-            let page = self.page(after.as_deref(), skip, step)?;
-            skip = 0;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.instance_id.clone());
-            for record in page {
-                if !visit(record)? {
-                    return Ok(());
-                }
+        let first = self.page(after.as_deref(), skip, step)?;
+        let Some(last) = first.last().map(|record| record.instance_id.clone()) else { return Ok(()) };
+        for record in first {
+            if !visit(record)? {
+                return Ok(());
             }
         }
+        // Who wants more than a page mostly wants all: the next page is read and opened while one is visited.
+        std::thread::scope(|threads| {
+            let (give, pages) = mpsc::sync_channel(1);
+            threads.spawn(move || {
+                let mut after = last;
+                loop {
+                    let page = self.page(Some(&after), 0, step);
+                    match page.as_ref().map(|page| page.last()) {
+                        Ok(Some(last)) => after.clone_from(&last.instance_id),
+                        // The end, or a problem that the visitor's side tells.
+                        Ok(None) => return,
+                        Err(_) => return drop(give.send(page)),
+                    }
+                    if give.send(page).is_err() {
+                        return;
+                    }
+                }
+            });
+            for page in pages {
+                for record in page? {
+                    if !visit(record)? {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 
     pub fn find(&self, instance_id: &str) -> Result<Record, Problem> {
@@ -187,7 +209,7 @@ impl<'a> Reader<'a> {
                     .field
                     .read(|db| db.find_record(self.project.id, &self.form_id, instance_id, &self.key))?;
                 let record = found.ok_or_else(Problem::not_found)?;
-                self.as_sent(record)?.ok_or_else(Problem::not_found)
+                self.as_sent(vec![record])?.pop().ok_or_else(Problem::not_found)
             }
         }
     }
@@ -206,23 +228,19 @@ impl<'a> Reader<'a> {
         if versions.is_empty() {
             return Err(Problem::not_found());
         }
-        let mut read = Vec::with_capacity(versions.len());
-        for version in versions {
-            let alone = db::Record {
-                created_at: version.received_at,
-                first: db::Sender {
-                    app_user: version.app_user,
-                    user: version.submitter,
-                    device: version.device.clone(),
-                },
-                edits: 0,
-                review: None,
-                versions: vec![version.id],
-                current: version,
-            };
-            read.extend(self.as_sent(alone)?);
-        }
-        Ok(read)
+        let alone = versions.into_iter().map(|version| db::Record {
+            created_at: version.received_at,
+            first: db::Sender {
+                app_user: version.app_user,
+                user: version.submitter,
+                device: version.device.clone(),
+            },
+            edits: 0,
+            review: None,
+            versions: vec![version.id],
+            current: version,
+        });
+        self.as_sent(alone.collect())
     }
 
     /// The form of that version, compiled.
@@ -268,19 +286,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn as_sent(&self, record: db::Record) -> Result<Option<Record>, Problem> {
-        let token = record.current.token;
-        let answer = self.receiver.answers.read(|db| db.find_answer(self.project.id, token, &self.key))?;
-        // Withdrawn between the two reads.
-        let Some(answer) = answer else { return Ok(None) };
-        let xml = halves::join(&record.current.xml, &answer.xml).map_err(|e| Problem::unavailable(&e))?;
+    /// Joined with their answers and files; those that were withdrawn between the two reads are left out.
+    fn as_sent(&self, records: Vec<db::Record>) -> Result<Vec<Record>, Problem> {
+        let tokens: Vec<Uuid> = records.iter().map(|record| record.current.token).collect();
+        let mut answers =
+            self.receiver.answers.read(|db| db.find_answers(self.project.id, &tokens, &self.key))?;
+        let versions: Vec<Uuid> = records.iter().flat_map(|record| record.versions.clone()).collect();
+        let mut files = self.receiver.field.read(|db| db.list_attachments_of(&versions, &self.key))?;
+        let mut sent = Vec::with_capacity(records.len());
+        for record in records {
+            let Some(answer) = answers.remove(&record.current.token) else { continue };
+            let of_versions: Vec<Vec<Attachment>> =
+                record.versions.iter().filter_map(|version| files.remove(version)).collect();
+            sent.push(self.joined(record, &answer.xml, of_versions)?);
+        }
+        Ok(sent)
+    }
+
+    /// `of_versions`: the files of each version, those of the valid one first.
+    fn joined(
+        &self,
+        record: db::Record,
+        answers: &[u8],
+        of_versions: Vec<Vec<Attachment>>,
+    ) -> Result<Record, Problem> {
+        let xml = halves::join(&record.current.xml, answers).map_err(|e| Problem::unavailable(&e))?;
         let mut files: Vec<Attachment> = Vec::new();
-        for version in &record.versions {
-            let of_version = self.receiver.field.read(|db| db.list_attachments(*version, &self.key))?;
-            for file in of_version.into_iter().filter(|file| !file.in_conflict) {
-                if files.iter().all(|known| known.name != file.name) {
-                    files.push(file);
-                }
+        for file in of_versions.into_iter().flatten().filter(|file| !file.in_conflict) {
+            if files.iter().all(|known| known.name != file.name) {
+                files.push(file);
             }
         }
         let head = submission::head(&xml).map_err(|e| Problem::unavailable(&e))?;
@@ -289,7 +323,7 @@ impl<'a> Reader<'a> {
             (None, Some(user)) => self.users.get(&user).map(|login| (user, login.clone())),
             (None, None) => None,
         };
-        Ok(Some(Record {
+        Ok(Record {
             updated_at: record.updated_at(),
             review_state: record.review_state().map(str::to_owned),
             instance_id: record.current.first_instance_id,
@@ -304,7 +338,7 @@ impl<'a> Reader<'a> {
             files,
             is_encrypted: record.current.flags.iter().any(|flag| flag == ENCRYPTED),
             row: Some(record.current.id),
-        }))
+        })
     }
 
     fn under_grant(&self, grant: &Grant) -> Result<Vec<Record>, Problem> {
@@ -373,6 +407,9 @@ fn grant_of(receiver: &Receiver, caller: &Caller, project: &Project) -> Result<G
 pub fn expected_names(form: &ReadForm, xml: &[u8]) -> Result<Vec<String>, Problem> {
     if let Some(names) = submission::encrypted_files(xml) {
         return Ok(names);
+    }
+    if !form.compiled.items.iter().any(|item| item.stored() == Some(Stored::File)) {
+        return Ok(Vec::new());
     }
     let read = submission::read(&form.compiled, xml).map_err(|e| Problem::unavailable(&e))?;
     let mut names: Vec<String> = Vec::new();

@@ -1,5 +1,7 @@
 //! Answer halves: a random token, the wave, the sealed answers, and nothing else.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -110,6 +112,31 @@ impl AnswerDb<'_> {
             .first(self.0)
             .optional()?;
         sealed.flatten().map(|sealed| Answer::open(project, token, &sealed, key)).transpose()
+    }
+
+    /// The answers under these tokens, those that are there.
+    pub fn find_answers(
+        &mut self,
+        project: i64,
+        tokens: &[Uuid],
+        key: &WaveKey,
+    ) -> Result<HashMap<Uuid, Answer>, Error> {
+        let mut found = HashMap::with_capacity(tokens.len());
+        // Both databases bound how many values one query may name.
+        for part in tokens.chunks(500) {
+            let names: Vec<String> = part.iter().map(Uuid::to_string).collect();
+            let rows: Vec<(String, Option<Vec<u8>>)> = answers::table
+                .filter(answers::id.eq_any(names).and(answers::project.eq(project)))
+                .select((answers::id, answers::sealed))
+                .load(self.0)?;
+            for (id, sealed) in rows {
+                if let Some(sealed) = sealed {
+                    let token = uuid(&id)?;
+                    found.insert(token, Answer::open(project, token, &sealed, key)?);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Opens every answer of a wave, in the order of the random tokens, a page at a time.

@@ -1,12 +1,13 @@
 //! Attachments: which file belongs to which submission. The bytes lie elsewhere, under random names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::connection::VaultConnection;
 use super::error::Error;
+use super::forms::uuid;
 use super::schema::field::attachments;
 use super::vault::FieldDb;
 use crate::keys::{Purpose, WaveKey};
@@ -109,23 +110,35 @@ impl FieldDb<'_> {
 
     /// The files of a submission, in order of arrival.
     pub fn list_attachments(&mut self, submission: Uuid, key: &WaveKey) -> Result<Vec<Attachment>, Error> {
-        let submission = submission.to_string();
-        let rows: Vec<Row> = attachments::table
-            .filter(attachments::submission.eq(&submission))
-            .order(attachments::id)
-            .select(Row::as_select())
-            .load(self.0)?;
-        rows.into_iter()
-            .map(|row| {
-                let name = key.open(Purpose::FileName, submission.as_bytes(), &row.sealed_name)?;
-                Ok(Attachment {
+        Ok(self.list_attachments_of(&[submission], key)?.remove(&submission).unwrap_or_default())
+    }
+
+    /// The files of each of these submissions that has any, in order of arrival.
+    pub fn list_attachments_of(
+        &mut self,
+        submissions: &[Uuid],
+        key: &WaveKey,
+    ) -> Result<HashMap<Uuid, Vec<Attachment>>, Error> {
+        let mut listed: HashMap<Uuid, Vec<Attachment>> = HashMap::new();
+        // Both databases bound how many values one query may name.
+        for part in submissions.chunks(500) {
+            let names: Vec<String> = part.iter().map(Uuid::to_string).collect();
+            let rows: Vec<Row> = attachments::table
+                .filter(attachments::submission.eq_any(names))
+                .order(attachments::id)
+                .select(Row::as_select())
+                .load(self.0)?;
+            for row in rows {
+                let name = key.open(Purpose::FileName, row.submission.as_bytes(), &row.sealed_name)?;
+                listed.entry(uuid(&row.submission)?).or_default().push(Attachment {
                     name: String::from_utf8(name).map_err(|_| Error::contradiction("name of a file"))?,
                     file: row.file,
                     size: row.size,
                     in_conflict: row.standing == CONFLICT,
-                })
-            })
-            .collect()
+                });
+            }
+        }
+        Ok(listed)
     }
 
     /// Which of these stored files some submission holds.

@@ -78,7 +78,7 @@ impl FieldDb<'_> {
             .limit(page.top)
             .select(Row::as_select())
             .load(self.0)?;
-        rows.into_iter().map(|row| self.record_of(row, key)).collect()
+        self.records_of(rows, key)
     }
 
     /// The record that an instance id, of whichever version, belongs to.
@@ -99,7 +99,7 @@ impl FieldDb<'_> {
             .select(Row::as_select())
             .first(self.0)
             .optional()?;
-        current.map(|row| self.record_of(row, key)).transpose()
+        Ok(self.records_of(current.into_iter().collect(), key)?.pop())
     }
 
     /// All versions of a record, the newest first.
@@ -115,24 +115,30 @@ impl FieldDb<'_> {
         Ok(versions)
     }
 
-    fn record_of(&mut self, row: Row, key: &WaveKey) -> Result<Record, Error> {
-        let (project, form_id, first_instance) =
-            (row.project, row.form_id.clone(), row.first_instance.clone());
-        let mut earlier = row.supersedes.clone();
-        let current = row.into_submission(key)?;
-        let mut versions = vec![current.id];
-        let (mut created_at, mut first) = (current.received_at, Sender::of(&current));
-        while let Some(id) = earlier.take() {
-            let row: Row = submissions::table.find(&id).select(Row::as_select()).first(self.0)?;
-            earlier.clone_from(&row.supersedes);
-            let version = row.into_submission(key)?;
-            versions.push(version.id);
-            created_at = version.received_at;
-            first = Sender::of(&version);
-        }
-        let review = self.find_review(project, &form_id, &first_instance)?;
-        let edits = versions.len() as i64 - 1;
-        Ok(Record { current, created_at, first, edits, review, versions })
+    /// The records whose valid versions these rows are, in the same order.
+    fn records_of(&mut self, rows: Vec<Row>, key: &WaveKey) -> Result<Vec<Record>, Error> {
+        let Some((project, form_id)) = rows.first().map(|row| (row.project, row.form_id.clone())) else {
+            return Ok(Vec::new());
+        };
+        let names: Vec<Vec<u8>> = rows.iter().map(|row| row.first_instance.clone()).collect();
+        let mut reviews = self.find_reviews(project, &form_id, &names)?;
+        let records = rows.into_iter().zip(names).map(|(row, name)| {
+            let mut earlier = row.supersedes.clone();
+            let current = row.into_submission(key)?;
+            let mut versions = vec![current.id];
+            let (mut created_at, mut first) = (current.received_at, Sender::of(&current));
+            while let Some(id) = earlier.take() {
+                let row: Row = submissions::table.find(&id).select(Row::as_select()).first(self.0)?;
+                earlier.clone_from(&row.supersedes);
+                let version = row.into_submission(key)?;
+                versions.push(version.id);
+                created_at = version.received_at;
+                first = Sender::of(&version);
+            }
+            let edits = versions.len() as i64 - 1;
+            Ok(Record { current, created_at, first, edits, review: reviews.remove(&name), versions })
+        });
+        records.collect()
     }
 }
 

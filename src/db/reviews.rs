@@ -1,5 +1,7 @@
 //! Reviews and comments: what people decided and wrote about a record of a project without respondents.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -40,18 +42,26 @@ impl RecordName<'_> {
 }
 
 impl FieldDb<'_> {
-    pub(in crate::db) fn find_review(
+    /// The reviews of those of these records of one form that have one.
+    pub(in crate::db) fn find_reviews(
         &mut self,
         project: i64,
         form_id: &str,
-        first_instance: &[u8],
-    ) -> Result<Option<Review>, Error> {
-        let found: Option<(Option<String>, NaiveDateTime)> = reviews::table
-            .find((project, form_id, first_instance))
-            .select((reviews::state, reviews::decided_at))
-            .first(self.0)
-            .optional()?;
-        Ok(found.map(|(state, at)| Review { state, decided_at: at.and_utc() }))
+        first_instances: &[Vec<u8>],
+    ) -> Result<HashMap<Vec<u8>, Review>, Error> {
+        let mut reviewed = HashMap::new();
+        // Both databases bound how many values one query may name.
+        for part in first_instances.chunks(500) {
+            let found: Vec<(Vec<u8>, Option<String>, NaiveDateTime)> = reviews::table
+                .filter(reviews::project.eq(project).and(reviews::form_id.eq(form_id)))
+                .filter(reviews::first_instance.eq_any(part))
+                .select((reviews::first_instance, reviews::state, reviews::decided_at))
+                .load(self.0)?;
+            let found = found.into_iter();
+            reviewed
+                .extend(found.map(|(name, state, at)| (name, Review { state, decided_at: at.and_utc() })));
+        }
+        Ok(reviewed)
     }
 
     pub fn set_review(

@@ -13,6 +13,7 @@ mod devices;
 mod documents;
 mod entity_lists;
 mod forms;
+mod parts;
 mod qr;
 mod submissions;
 
@@ -64,6 +65,15 @@ pub enum Failure {
     NoXml,
     #[error("{}", explain(.0))]
     Intake(#[from] IntakeError),
+}
+
+impl From<parts::Unreadable> for Failure {
+    fn from(unreadable: parts::Unreadable) -> Self {
+        match unreadable {
+            parts::Unreadable::NoXml => Self::NoXml,
+            broken => Self::Multipart(broken.to_string()),
+        }
+    }
 }
 
 fn explain(error: &IntakeError) -> String {

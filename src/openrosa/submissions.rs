@@ -1,17 +1,16 @@
 //! Sending: HEAD before, POST with the submission. 201 only after both vaults have it on the disk.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_multipart::{Field, Multipart};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::Utc;
-use futures_util::{Stream, TryStreamExt};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use surveys::submission;
 
+use super::parts::{self, Keeper, next, read_small};
 use super::{Failure, blocking, check_version, documents, text_xml};
 use crate::config::LARGEST_SUBMISSION;
 use crate::db::{Outcome, Sender};
@@ -60,7 +59,7 @@ pub async fn create_submission(
     .await?;
     let sender = Sender { app_user: Some(app_user.id), user: None, device: from.into_inner().device };
     let mut files = Files::new(&receiver, project, keeps_files)?;
-    let done = match read_parts(parts, &mut files).await {
+    let done = match parts::read(parts, LARGEST_SUBMISSION, &mut files).await {
         Ok(xml) => store(&receiver, project, sender, xml, &mut files).await,
         Err(failure) => Err(failure),
     };
@@ -97,48 +96,6 @@ fn outcome(outcome: Outcome) -> Result<(), Failure> {
     }
 }
 
-/// The next of a slow sender: no limit on the whole, but a silence this long ends the request.
-const SILENCE: Duration = Duration::from_secs(120);
-
-async fn next<T>(
-    stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin),
-) -> Result<Option<T>, Failure> {
-    match tokio::time::timeout(SILENCE, stream.try_next()).await {
-        Ok(next) => next.map_err(|e| Failure::Multipart(e.to_string())),
-        Err(_) => Err(Failure::Multipart("120 giây không có dữ liệu (no data for 120 seconds)".into())),
-    }
-}
-
-/// The XML part; the other parts are files, each named by its file name. `*isIncomplete*` is a plain field that some
-/// clients add.
-async fn read_parts(mut parts: Multipart, files: &mut Files) -> Result<Vec<u8>, Failure> {
-    let mut xml: Option<Vec<u8>> = None;
-    while let Some(mut part) = next(&mut parts).await? {
-        let name = part.name().unwrap_or_default().to_owned();
-        match name.as_str() {
-            "xml_submission_file" if xml.is_some() => {
-                return Err(Failure::Multipart("có hai phần xml_submission_file (two XML parts)".into()));
-            }
-            "xml_submission_file" => xml = Some(read_small(&mut part, LARGEST_SUBMISSION).await?),
-            "*isIncomplete*" => drop(read_small(&mut part, LARGEST_SUBMISSION).await?),
-            "" => return Err(Failure::Multipart("một tệp không có tên (a file without a name)".into())),
-            _ => files.read(name, &mut part).await?,
-        }
-    }
-    xml.ok_or(Failure::NoXml)
-}
-
-async fn read_small(part: &mut Field, largest: usize) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = next(part).await? {
-        if bytes.len() + chunk.len() > largest {
-            return Err(Failure::Multipart(format!("lớn hơn {largest} byte (too large)")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
 /// The files of one request.
 struct Files {
     store: Option<FileStore>,
@@ -150,18 +107,10 @@ struct Files {
     held: Vec<(String, Vec<u8>)>,
 }
 
-impl Files {
-    fn new(receiver: &Receiver, project: i64, keeps_files: KeepsFiles) -> Result<Self, Failure> {
-        let key = receiver.key_for_submission(project)?;
-        Ok(Self { store: receiver.files(), key, keeps_files, written: Vec::new(), held: Vec::new() })
-    }
+impl Keeper for Files {
+    type Error = Failure;
 
-    fn begin(&self) -> Result<Writing, Failure> {
-        let store = self.store.as_ref().ok_or_else(|| unavailable("no place for files is open"))?;
-        Ok(store.begin(Arc::clone(&self.key)))
-    }
-
-    async fn read(&mut self, name: String, part: &mut Field) -> Result<(), Failure> {
+    async fn keep(&mut self, name: String, part: &mut Field) -> Result<(), Failure> {
         if self.keeps_files == KeepsFiles::AuditAlone {
             let held: usize = self.held.iter().map(|(_, bytes)| bytes.len()).sum();
             let bytes = read_small(part, LARGEST_SUBMISSION.saturating_sub(held)).await?;
@@ -173,7 +122,7 @@ impl Files {
             let pushed = match next(part).await {
                 Ok(Some(chunk)) => writing.push(&chunk).await.map_err(|e| unavailable(&e)),
                 Ok(None) => break,
-                Err(failure) => Err(failure),
+                Err(unreadable) => Err(unreadable.into()),
             };
             if let Err(failure) = pushed {
                 writing.abandon().await;
@@ -189,6 +138,18 @@ impl Files {
             )));
         }
         Ok(())
+    }
+}
+
+impl Files {
+    fn new(receiver: &Receiver, project: i64, keeps_files: KeepsFiles) -> Result<Self, Failure> {
+        let key = receiver.key_for_submission(project)?;
+        Ok(Self { store: receiver.files(), key, keeps_files, written: Vec::new(), held: Vec::new() })
+    }
+
+    fn begin(&self) -> Result<Writing, Failure> {
+        let store = self.store.as_ref().ok_or_else(|| unavailable("no place for files is open"))?;
+        Ok(store.begin(Arc::clone(&self.key)))
     }
 
     /// A survey's form asks for no files (protection.md rule 8); of its audit file the seconds by block are kept, and

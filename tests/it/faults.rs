@@ -93,7 +93,7 @@ impl Faulty {
         assert!(reply.body.contains("gửi lại sau"), "{}", reply.body);
     }
 
-    /// Ids of what is stored once the server has ended; each is whole, with its picture where `all_whole`.
+    /// Ids of what is stored once the server has ended; each is whole, and so is every picture.
     fn kept(&self) -> Vec<String> {
         self.served.kill();
         let mut ids: Vec<String> = self

@@ -1,7 +1,7 @@
 //! Tablets send with pictures over HTTP while servers, or PostgreSQL under them, are killed (SIGKILL) at any moment and
 //! started again: what was acknowledged is there exactly once, byte for byte, and nothing is half there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -104,7 +104,7 @@ fn kills_lose_nothing(database: Option<&Server>, kills: usize) {
     assert_eq!(ids.len(), kept.len(), "an interview is there twice");
     let lost: Vec<&String> = acknowledged.iter().filter(|id| !ids.contains(id.as_str())).collect();
     assert_eq!(lost, Vec::<&String>::new(), "acknowledged and lost");
-    let mut pictures = BTreeMap::new();
+    let mut pictures = 0;
     for one in &kept {
         let (tablet, number) = one.instance_id["uuid:".len()..].split_once('-').expect("an id of ours");
         let (id, xml, picture) =
@@ -121,10 +121,10 @@ fn kills_lose_nothing(database: Option<&Server>, kills: usize) {
         for (name, bytes) in &one.files {
             assert_eq!(name, PICTURE);
             assert!(*bytes == picture, "{id}: the picture is not as it was sent");
-            pictures.insert(id.clone(), ());
+            pictures += 1;
         }
     }
-    assert!(pictures.len() >= acknowledged.len());
+    assert!(pictures >= acknowledged.len());
 }
 
 /// Sends one interview after the other, each until it is acknowledged, over whichever server chance gives.

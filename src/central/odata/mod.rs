@@ -240,7 +240,9 @@ impl Asked<'_> {
             }
             Ok(reads_all || !pager.has_more)
         };
-        let step = options.top.map_or(500, |top| top.saturating_add(1)).clamp(1, 500);
+        // A record mostly has several rows of a repeat.
+        let rows = if is_root { options.top } else { options.top.map(|top| top.div_euclid(2).max(20)) };
+        let step = rows.map_or(500, |rows| rows.saturating_add(1)).clamp(1, 500);
         match from {
             None => {
                 let skip = if skips_records { options.skip } else { 0 };

@@ -67,6 +67,11 @@ pub struct Encryption {
 
 /// How a submission was encrypted on the device; `None` for one that is readable.
 pub fn encryption(xml: &[u8]) -> Option<Encryption> {
+    // Every interview is asked this, and nearly none need be parsed for it.
+    const ATTRIBUTE: &[u8] = b"encrypted";
+    if !xml.windows(ATTRIBUTE.len()).any(|window| window == ATTRIBUTE) {
+        return None;
+    }
     let tree = parse(xml).ok()?.tree;
     let root = tree.root();
     let attributes = &tree.get(root).attributes;
