@@ -136,13 +136,16 @@ impl Answers {
             found.keep(&self.holding(&domain.condition)?);
         }
         for (column, level) in &domain.group {
-            keep(&mut found, &*self.levels(column)?, level);
+            let levels = self.levels(column)?;
+            keep(&mut found, &levels, level);
         }
         for name in &domain.answered {
-            found.keep(&*self.answering(name)?);
+            let answering = self.answering(name)?;
+            found.keep(&answering);
         }
         if let Some((variable, answer)) = &domain.answer {
-            keep(&mut found, &*self.parts(variable, answer)?, answer);
+            let parts = self.parts(variable, answer)?;
+            keep(&mut found, &parts, answer);
         }
         let found = Rc::new(found);
         self.found.borrow_mut().insert(domain.clone(), Rc::clone(&found));
