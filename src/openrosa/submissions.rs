@@ -83,8 +83,12 @@ async fn store(
         return outcome(received.outcome);
     };
     let written = files.written.clone();
-    let (loose, in_conflict) =
-        blocking(receiver, move |receiver| receiver.keep_files(project, submission, &written)).await?;
+    let kept = blocking(receiver, move |receiver| receiver.keep_files(project, submission, &written)).await;
+    let (loose, in_conflict) = kept.inspect_err(|_| {
+        // A database that went away at the commit may have made it: then these files are held, and without them the
+        // resend would find only their names. What nothing holds is swept up after a day.
+        files.written.clear();
+    })?;
     files.written.retain(|(_, written)| loose.contains(&written.file));
     if in_conflict { Err(IntakeError::Conflict.into()) } else { outcome(received.outcome) }
 }
