@@ -76,11 +76,14 @@ pub fn write_zip(reader: &Reader<'_>, with_files: bool, out: &mut Out) -> Result
         reader.each(|record| {
             for file in &record.files {
                 let name = within_media(&record.instance_id, &file.name, &mut taken);
-                zip.start_file(name, SimpleFileOptions::default().large_file(true)).map_err(|e| broken(e.into()))?;
+                zip.start_file(name, SimpleFileOptions::default().large_file(true))
+                    .map_err(|e| broken(e.into()))?;
                 // Piece by piece: a file may be larger than the memory that one answer should take.
                 let opened = runtime.block_on(store.open_file(Arc::clone(&key), &file.file));
                 let mut reading = opened.map_err(|e| Problem::unavailable(&e))?;
-                while let Some(piece) = runtime.block_on(reading.next()).map_err(|e| Problem::unavailable(&e))? {
+                while let Some(piece) =
+                    runtime.block_on(reading.next()).map_err(|e| Problem::unavailable(&e))?
+                {
                     zip.write_all(&piece).map_err(broken)?;
                 }
             }

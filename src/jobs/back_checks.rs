@@ -51,16 +51,16 @@ pub struct BackChecks {
     pub too_few: usize,
 }
 
-/// Completed interviews by enumerator, in the order of arrival.
-fn completed(
-    field: &FieldVault,
-    project: i64,
-) -> anyhow::Result<(BTreeMap<Uuid, Vec<Uuid>>, HashMap<Uuid, Case>)> {
+/// Cases with an interview, by enumerator.
+type Completed = BTreeMap<Uuid, Vec<Uuid>>;
+
+/// Completed interviews in the order of arrival, and the wave's cases.
+fn completed(field: &FieldVault, project: i64) -> anyhow::Result<(Completed, HashMap<Uuid, Case>)> {
     let (cases, visits) = field
         .read(|db| Ok::<_, db::Error>((db.list_cases(project)?, db.list_visits_by_arrival(project)?)))?;
     let cases: HashMap<Uuid, Case> = cases.into_iter().map(|case| (case.id, case)).collect();
     let mut seen = HashSet::new();
-    let mut by: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+    let mut by = Completed::new();
     for visit in visits {
         let disposition = Disposition::from_code(&visit.disposition);
         if disposition.is_some_and(|d| d.class() == Class::Interview)

@@ -176,17 +176,17 @@ pub fn import(
     let mut records = Vec::new();
     let mut units = BTreeSet::new();
     let mut left_out = 0;
-    for row in 0..read.height {
-        if weights[row].is_nan() {
+    for (row, weight) in weights.iter().enumerate() {
+        if weight.is_nan() {
             left_out += 1;
             continue;
         }
         ensure!(
-            weights[row] > 0.0 && weights[row].is_finite(),
+            *weight > 0.0 && weight.is_finite(),
             "{}: row {}: the weight is {}; a respondent stands for somebody",
             plan.data.display(),
             row + 1,
-            weights[row]
+            weight
         );
         let joined = |columns: &[&LabelledColumn]| -> anyhow::Result<String> {
             let parts: Vec<String> = columns
@@ -221,7 +221,7 @@ pub fn import(
             area: here,
             village_majority: String::new(),
             enumerator: None,
-            probability: 1.0 / weights[row],
+            probability: 1.0 / weight,
             disposition: Disposition::Complete,
             // The file's weight is that of the person already.
             adults: Some(1),

@@ -4,6 +4,7 @@
 //! The log holds marks of interviews and what was asked with which outcome. It is sealed to the wave's analysts' key as
 //! the analysis file itself, so it tells nothing to anybody who could not read the answers; and it lasts as long as they.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 
@@ -53,12 +54,12 @@ impl Releases {
 
     /// Takes the log of a wave, an empty one where nothing was released yet.
     pub fn load(&mut self, files: &AnalysisFiles, wave: i64, identity: &Identity) -> anyhow::Result<()> {
-        if !self.waves.contains_key(&wave) {
+        if let Entry::Vacant(place) = self.waves.entry(wave) {
             let log = match files.read_releases(wave, identity)? {
                 Some(text) => ReleaseLog::parse(&text)?,
                 None => ReleaseLog::default(),
             };
-            self.waves.insert(wave, Wave::new(log, identity));
+            place.insert(Wave::new(log, identity));
         }
         Ok(())
     }

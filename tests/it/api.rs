@@ -147,7 +147,9 @@ on_both_backends! {
         let json = "application/json";
         let large = format!(r#"{{"name": "{}"}}"#, "a".repeat(70_000));
         let long = format!(r#"{{"name": "{}"}}"#, "a".repeat(201));
-        let cases: [(&str, &str, &str, &[u8], u16, &str); 19] = [
+        // Method, path, content type, body; status and code of the refusal.
+        type Refused<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
+        let cases: [Refused; 19] = [
             ("post", "/api/v1/projects", json, b"{", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, b"", 400, "unreadable_request"),
             ("post", "/api/v1/projects", json, b"{\"name\": \"\xff\xfe\"}", 400, "unreadable_request"),

@@ -62,7 +62,7 @@ pub fn gate_with(
     let release = Release {
         snapshot: snapshot.id.clone(),
         date: snapshot.date.clone(),
-        query: query(&plan),
+        query: query(plan),
         types: if asked_before { Types::default() } else { plan.types.clone() },
         derive: if asked_before { IndexMap::default() } else { plan.derive.clone() },
         figures: logged,

@@ -177,7 +177,7 @@ impl Rounding<'_> {
     fn multiples(&self, cell: usize) -> Vec<usize> {
         let (n, base) = (self.counts.cells[cell].n, self.base);
         let near = [n / base * base, n.div_ceil(base) * base, n.saturating_sub(base), n + base];
-        let may = |v: &usize| v % base == 0 && n.abs_diff(*v) <= base && (n > 0 || *v == 0);
+        let may = |v: &usize| v.is_multiple_of(base) && n.abs_diff(*v) <= base && (n > 0 || *v == 0);
         let all: BTreeSet<usize> = near.into_iter().filter(may).collect();
         let mut all: Vec<usize> = all.into_iter().collect();
         all.sort_by_key(|v| n.abs_diff(*v));

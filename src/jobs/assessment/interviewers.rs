@@ -55,16 +55,15 @@ fn of_battery(
     for item in &items {
         highest = highest.max(scale_of(&input.codebook, item)?.0.len());
     }
-    let text = |of: &dyn Fn(&CaseRecord, &IndexMap<String, String>) -> Option<String>| {
-        let texts: Vec<Option<String>> =
-            answered.iter().map(|(record, answers)| of(record, answers)).collect();
+    let text = |of: &dyn Fn(&CaseRecord) -> Option<String>| {
+        let texts: Vec<Option<String>> = answered.iter().map(|(record, _)| of(record)).collect();
         Column::from_texts(texts.iter().map(Option::as_deref))
     };
     let mut table = Table::from_columns([
-        ("area", text(&|r, _| Some(r.area.clone()))),
-        ("stratum", text(&|r, _| Some(r.variance_stratum.clone()))),
-        ("psu", text(&|r, _| Some(r.variance_psu.clone()))),
-        ("enumerator", text(&|r, _| r.enumerator.clone())),
+        ("area", text(&|r| Some(r.area.clone()))),
+        ("stratum", text(&|r| Some(r.variance_stratum.clone()))),
+        ("psu", text(&|r| Some(r.variance_psu.clone()))),
+        ("enumerator", text(&|r| r.enumerator.clone())),
         ("each", Column::Number(vec![1.0; answered.len()])),
     ])?;
     for item in &items {

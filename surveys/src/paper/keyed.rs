@@ -23,6 +23,9 @@ const DAY: &str = "@day";
 const LINES: usize = 8;
 const HEADER: [&str; 5] = ["keyer", "sheet", "field", "question", "answer"];
 
+/// What stands on the sheets: number of the sheet, then field, to what was keyed.
+pub type KeyedSheets = IndexMap<String, IndexMap<String, String>>;
+
 /// What is wrong with a keyed file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
@@ -46,7 +49,7 @@ pub enum EntryError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entries {
     pub keyer: String,
-    pub sheets: IndexMap<String, IndexMap<String, String>>,
+    pub sheets: KeyedSheets,
 }
 
 impl Entries {
@@ -156,7 +159,7 @@ fn quoted(text: &str) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     /// What both keyed alike, by sheet and field.
-    pub agreed: IndexMap<String, IndexMap<String, String>>,
+    pub agreed: KeyedSheets,
     /// Sheet, field, first and second answer.
     pub differing: Vec<(String, String, String, String)>,
     /// Sheets that only one of them keyed.
@@ -303,7 +306,7 @@ impl Differences {
         mut self,
         resolved: Option<&str>,
         keyers: [&str; 2],
-    ) -> Result<(IndexMap<String, IndexMap<String, String>>, Vec<String>), ResolveError> {
+    ) -> Result<(KeyedSheets, Vec<String>), ResolveError> {
         let mut chosen: HashMap<(String, String), String> = HashMap::new();
         let mut rows =
             csv::rows(resolved.unwrap_or_default().trim_start_matches('\u{feff}')).into_iter().zip(1..);
