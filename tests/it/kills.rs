@@ -44,6 +44,15 @@ fn two_hundred_kills_of_servers_and_database_lose_and_halve_nothing_on_postgresq
     }
 }
 
+/// The tablets stop when this goes, also by a panic: the scope waits for them.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn interview(tablet: usize, number: usize) -> (String, String, Vec<u8>) {
     let id = format!("uuid:{tablet}-{number}");
     let mut chance = Chance::new(7, &id);
@@ -61,6 +70,7 @@ fn kills_lose_nothing(database: Option<&Server>, kills: usize) {
     let mut chance = Chance::new(kills as u64, "kills over HTTP");
     let (mut of_servers, mut of_the_database) = (0, 0);
     std::thread::scope(|threads| {
+        let over = Over(&is_over);
         for tablet in 0..TABLETS {
             let (station, servers, acknowledged, is_over) = (&station, &servers, &acknowledged, &is_over);
             threads.spawn(move || send_until(station, servers, tablet, acknowledged, is_over));
@@ -89,7 +99,7 @@ fn kills_lose_nothing(database: Option<&Server>, kills: usize) {
                 }
             }
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
     });
     servers.iter().for_each(Served::kill);
 

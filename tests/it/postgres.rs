@@ -23,6 +23,12 @@ run() {
         >>"$dir/log" 2>&1 </dev/null &
     server=$!
 }
+# Processes of the server, also one that it forked while it was being killed: they work in its folder.
+left() {
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/cwd" 2>/dev/null)" != "$dir/data" ] || echo "${process#/proc/}"
+    done
+}
 run "$1"
 trap 'kill -INT "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$dir"' EXIT
 echo "$dir"
@@ -32,6 +38,8 @@ while read -r word; do
             # The children first in the list: none of them may finish what it began.
             kill -KILL $(cat "/proc/$server/task/$server/children" 2>/dev/null) "$server" 2>/dev/null || true
             { wait "$server" || true; } 2>/dev/null
+            # A new server does not start while one of the old processes holds its memory.
+            while orphans=$(left); [ -n "$orphans" ]; do kill -KILL $orphans 2>/dev/null || true; done
             ;;
         start) run "$1" ;;
     esac
