@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -240,14 +240,29 @@ fn get(
     if !line.contains(" 200 ") {
         return Err(format!("{path}: {line}").into());
     }
+    let mut is_in_pieces = false;
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line)?;
+        is_in_pieces |= line.eq_ignore_ascii_case("transfer-encoding: chunked\r\n");
+    }
+    if !is_in_pieces {
+        let mut whole = Vec::new();
+        stream.read_to_end(&mut whole)?;
+        each(&whole);
+        return Ok(());
+    }
+    let mut piece = Vec::new();
     loop {
-        let piece = stream.fill_buf()?;
-        if piece.is_empty() {
+        line.clear();
+        stream.read_line(&mut line)?;
+        let many = usize::from_str_radix(line.trim(), 16)?;
+        piece.resize(many + 2, 0);
+        stream.read_exact(&mut piece)?;
+        if many == 0 {
             return Ok(());
         }
-        each(piece);
-        let many = piece.len();
-        stream.consume(many);
+        each(&piece[..many]);
     }
 }
 
